@@ -1,0 +1,82 @@
+/*
+ * config: from a JSON file, or from nothing, to one const struct. Reads the file and the
+ * environment that it is given; exact errors name file, path and what was expected.
+ */
+#ifndef ASKFS_CORE_CONFIG_CONFIG_H
+#define ASKFS_CORE_CONFIG_CONFIG_H
+
+#include <jansson.h>
+
+#include "core/policy/breaker.h"
+#include "core/policy/retry.h"
+#include "core/providers/types.h"
+
+struct timeouts {
+    int64_t connection_ns;  /* until connected */
+    int64_t first_token_ns; /* until content, keep-alives do not count; 0: none */
+    int64_t read_ns;        /* between bytes of progress; 0: none */
+    int64_t total_ns;       /* from prompt to end; 0: none */
+};
+
+enum key_source { KEY_NONE, KEY_ENV, KEY_FILE, KEY_COMMAND, KEY_CREDENTIAL };
+
+/* Where a key is found; never the key. */
+struct key_config {
+    enum key_source source;
+    char *name;     /* variable, file (~ expanded) or credential */
+    char **command; /* NULL-ended argv */
+};
+
+enum recovery { RECOVERY_AUTO, RECOVERY_EXACT, RECOVERY_OFF };
+
+struct provider_config {
+    char *name;                       /* the directory */
+    const struct provider_type *type;
+    const struct wire *wire;
+    char *base_url;                   /* with /v1, without a trailing slash; NULL for sim */
+    char *model;
+    char *system;                     /* "" when none */
+    json_t *options;                  /* object, or NULL */
+    char **headers;                   /* "name: value", NULL-ended; may be NULL */
+    char *ca_file;                    /* NULL: the system's */
+    bool allow_http;
+    struct key_config key;
+    struct retry_policy retry;
+    struct breaker_policy breaker;
+    struct timeouts timeouts;
+    enum recovery recovery;
+    int64_t max_prompt_bytes;         /* default 16 MiB */
+    int64_t max_response_bytes;       /* default 256 MiB; beyond it the answer fails */
+    int64_t max_in_flight;            /* requests with an open transfer; further ones queue */
+    int64_t max_queued;
+    int64_t requests_kept;            /* finished requests with a record; default 256 */
+};
+
+struct config {
+    char *file;                       /* where it came from; NULL: built-in defaults */
+    struct provider_config *providers;
+    size_t provider_count;
+    json_t *shown;                    /* config.json of the mount: all in force, no secret */
+};
+
+/* Text of what is wrong, "askfs: " not included, may name a path inside the file. */
+struct config_error {
+    char text[1024];
+};
+
+/* getenv-like, so that tests need not change the environment. */
+typedef const char *(*config_getenv)(void *owner, const char *name);
+
+/* The first of explicit (may be NULL), $ASKFS_CONFIG, $XDG_CONFIG_HOME/askfs/config.json,
+ * ~/.config/askfs/config.json, /etc/askfs/config.json; when there is none, a provider for each key
+ * variable that is set, and sim. NULL: *error_out says why. */
+struct config *config_load(const char *explicit_file, config_getenv get, void *get_owner,
+                           struct config_error *error_out);
+struct config *config_parse(struct slice text, const char *file, config_getenv get,
+                            void *get_owner, struct config_error *error_out);
+void config_destroy(struct config *config);
+
+/* The candidate nearest to word, for "did you mean"; NULL: none is near. candidates NULL-ended. */
+const char *config_suggest(const char *word, const char *const *candidates);
+
+#endif

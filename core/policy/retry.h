@@ -1,0 +1,53 @@
+/*
+ * retry: again or not, and when. Pure: exponential backoff, full jitter, never earlier than told.
+ */
+#ifndef ASKFS_CORE_POLICY_RETRY_H
+#define ASKFS_CORE_POLICY_RETRY_H
+
+#include "core/base/random.h"
+#include "core/policy/failure.h"
+
+struct retry_policy {
+    int max_attempts; /* in all, the first included */
+    int64_t initial_delay_ns;
+    double backoff_factor;
+    int64_t max_delay_ns;       /* caps our own waits */
+    int64_t max_retry_after_ns; /* a told wait above this fails now */
+    int max_reconnect_attempts; /* reconnects of a stream without progress */
+};
+
+/* What the request has spent so far. */
+struct attempts {
+    int made;              /* attempts that counted, the one that just failed included */
+    int once_used;         /* attempts that failed with retry_once */
+    bool reused_connection;/* the last attempt died on a reused connection without a byte of reply */
+    bool free_retry_used;  /* its one free retry on a fresh connection was taken */
+    int64_t deadline_ns;   /* TIME_NEVER: none */
+};
+
+enum retry_verdict { RETRY_AGAIN, RETRY_GIVE_UP };
+
+enum retry_reason {
+    RETRY_BACKOFF,        /* our own wait */
+    RETRY_TOLD,           /* the provider told when */
+    RETRY_FRESH,          /* at once, free, on a fresh connection */
+    RETRY_NOT_RETRYABLE,
+    RETRY_ATTEMPTS_SPENT,
+    RETRY_TOLD_TOO_LONG,
+    RETRY_DEADLINE,       /* the wait would end past the deadline */
+    RETRY_NO_BUDGET       /* set by the caller, who asks the budget */
+};
+const char *retry_reason_name(enum retry_reason reason); /* "backoff", "told", … */
+
+struct retry_decision {
+    enum retry_verdict verdict;
+    enum retry_reason reason;
+    int64_t delay_ns;
+};
+
+/* What to do after a failed attempt. Draws at most two numbers from random (the jitter). */
+struct retry_decision retry_decide(const struct retry_policy *policy,
+                                   const struct failure *failure, const struct attempts *so_far,
+                                   int64_t now_ns, struct random *random);
+
+#endif

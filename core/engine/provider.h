@@ -29,6 +29,8 @@ bool provider_command_breaker(struct provider *provider, struct slice text);
 
 /* Requests, newest first; a request that is evicted leaves the list. */
 struct request *provider_newest_request(const struct provider *provider); /* NULL: none yet */
+struct request *provider_next_request(const struct provider *provider,
+                                      const struct request *request); /* the next older one */
 struct request *provider_find_request(const struct provider *provider, const char *id);
 size_t provider_request_count(const struct provider *provider);
 

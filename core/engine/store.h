@@ -17,6 +17,8 @@ bool store_append(struct store *store, struct slice slice);
 size_t store_length(const struct store *store);
 /* Up to size bytes from offset; borrowed until the next append. Empty at the end. */
 struct slice store_read(const struct store *store, size_t offset, size_t size);
+/* Forgets the text; only while no reader was given any of it. */
+void store_clear(struct store *store);
 /* Gives back what was reserved for growth. */
 void store_shrink(struct store *store);
 

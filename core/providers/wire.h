@@ -60,6 +60,8 @@ struct decoder_facts {
     int64_t sequence_number; /* newest seen; -1: none (only Responses has them) */
     bool has_content;        /* text, reasoning or tool fragments arrived: the first token is here */
     bool has_tools;
+    uint64_t progress;       /* rises with each event that brought content of any kind; keep-alives
+                                and bookkeeping do not count */
     bool filtered;           /* complete, but refused or cut by policy: ENOTSUP after its text */
     struct usage usage;
     struct failure failure;  /* valid after DECODER_FAILED */
@@ -95,8 +97,6 @@ const struct decoder_facts *decoder_facts(const struct decoder *decoder);
  * reasoning: all that the decoder gave to gain. NULL: no memory, or nothing arrived. */
 json_t *decoder_message(const struct decoder *decoder, struct slice text, struct slice reasoning);
 void decoder_destroy(struct decoder *decoder);
-
-/* From a finish reason in the API's own word to what it means: "length" kinds are complete. */
 
 extern const struct wire wire_openai_responses;
 extern const struct wire wire_openai_chat;

@@ -1,0 +1,20 @@
+/*
+ * http: the transport over libcurl's multi interface, driven by the loop. Nobody else's curl.
+ *
+ * A body is read without a seek function: when a kept-alive connection dies under a request, curl
+ * cannot send the prompt again by itself, and the engine decides.
+ */
+#ifndef ASKFS_CORE_IO_HTTP_H
+#define ASKFS_CORE_IO_HTTP_H
+
+#include "core/engine/transport.h"
+#include "core/io/loop.h"
+
+struct http;
+
+/* Borrows all three. NULL: curl cannot start. */
+struct http *http_create(struct loop *loop, struct timers *timers, struct clock *clock);
+void http_destroy(struct http *http); /* every transfer was cancelled or is done; accepts NULL */
+struct transport *http_transport(struct http *http);
+
+#endif

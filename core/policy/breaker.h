@@ -50,12 +50,14 @@ struct breaker {
     uint64_t opens;          /* since start */
     int successes;           /* in this half-open generation */
     bool probe_out;
+    uint32_t probe_number;   /* of the newest probe */
     int64_t probe_until_ns;  /* its lease */
 };
 
 struct breaker_permit {
     uint32_t generation;
     bool probe;
+    uint32_t number; /* of the probe */
 };
 
 void breaker_init(struct breaker *breaker, const struct breaker_policy *policy);

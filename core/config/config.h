@@ -6,6 +6,7 @@
 #define ASKFS_CORE_CONFIG_CONFIG_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "core/policy/breaker.h"
 #include "core/policy/retry.h"
@@ -29,37 +30,47 @@ struct key_config {
 
 enum recovery { RECOVERY_AUTO, RECOVERY_EXACT, RECOVERY_OFF };
 
+/* A directory of the mount: a provider, or a route, which chooses one (config_is_route). A route
+ * has no wire, base_url, headers or key, and its model is ""; its type is config_route_type. */
 struct provider_config {
     char *name;                       /* the directory */
-    const struct provider_type *type;
-    const struct wire *wire;
-    char *base_url;                   /* with /v1, without a trailing slash; NULL for sim */
+    const struct provider_type *type; /* never NULL */
+    const struct wire *wire;          /* NULL for a route */
+    char *base_url;                   /* the wire's path is put behind it; no slash at its end; NULL
+                                         for a route, and for sim when it is to be started with us */
+    char **route;                     /* names of providers in order, NULL-ended; NULL: no route */
     char *model;
-    char *system;                     /* "" when none */
-    json_t *options;                  /* object, or NULL */
-    char **headers;                   /* "name: value", NULL-ended; may be NULL */
-    char *ca_file;                    /* NULL: the system's */
+    char *system;    /* "" when none */
+    json_t *options; /* object, or NULL */
+    char **headers;  /* "name: value", NULL-ended; may be NULL */
+    char *ca_file;   /* NULL: the system's */
     bool allow_http;
     struct key_config key;
     struct retry_policy retry;
     struct breaker_policy breaker;
     struct timeouts timeouts;
     enum recovery recovery;
-    int64_t max_prompt_bytes;         /* default 16 MiB */
-    int64_t max_response_bytes;       /* default 256 MiB; beyond it the answer fails */
-    int64_t max_in_flight;            /* requests with an open transfer; further ones queue */
+    int64_t max_prompt_bytes;   /* default 16 MiB */
+    int64_t max_response_bytes; /* default 256 MiB; beyond it the answer fails */
+    int64_t max_in_flight;      /* requests with an open transfer; further ones queue */
     int64_t max_queued;
-    int64_t requests_kept;            /* finished requests with a record; default 256 */
+    int64_t requests_kept;        /* finished requests with a record; default 256 */
+    int64_t fallback_wait_max_ns; /* routes: a told wait up to this is waited out */
 };
 
 struct config {
-    char *file;                       /* where it came from; NULL: built-in defaults */
+    char *file; /* absolute; NULL: built-in defaults */
     struct provider_config *providers;
     size_t provider_count;
-    json_t *shown;                    /* config.json of the mount: all in force, no secret */
+    json_t *shown; /* config.json of the mount: all in force, no secret */
 };
 
-/* Text of what is wrong, "askfs: " not included, may name a path inside the file. */
+/* The type of a route; no other knows it. */
+extern const struct provider_type config_route_type;
+bool config_is_route(const struct provider_config *provider);
+
+/* Text of what is wrong, "askfs: " not included, may name a path inside the file. Never a secret.
+ */
 struct config_error {
     char text[1024];
 };
@@ -72,9 +83,15 @@ typedef const char *(*config_getenv)(void *owner, const char *name);
  * variable that is set, and sim. NULL: *error_out says why. */
 struct config *config_load(const char *explicit_file, config_getenv get, void *get_owner,
                            struct config_error *error_out);
-struct config *config_parse(struct slice text, const char *file, config_getenv get,
-                            void *get_owner, struct config_error *error_out);
+/* The same from text; file is how errors name it, and where relative paths begin. */
+struct config *config_parse(struct slice text, const char *file, config_getenv get, void *get_owner,
+                            struct config_error *error_out);
+/* Without any file: a provider for each key variable that is set, and sim. */
+struct config *config_builtin(config_getenv get, void *get_owner, struct config_error *error_out);
 void config_destroy(struct config *config);
+
+/* What --check says: one line a provider: name, type, model, endpoint, where its key comes from. */
+void config_print(const struct config *config, FILE *out);
 
 /* The candidate nearest to word, for "did you mean"; NULL: none is near. candidates NULL-ended. */
 const char *config_suggest(const char *word, const char *const *candidates);

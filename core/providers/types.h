@@ -11,14 +11,15 @@ enum key_header { KEY_BEARER /* Authorization: Bearer */, KEY_X_API_KEY /* x-api
 
 struct provider_type {
     const char *name;            /* "openai" */
-    const struct wire *wires[3]; /* the first is the default; NULL-ended; "api" chooses */
+    const struct wire *wires[4]; /* the first is the default; NULL-ended; "api" chooses */
     const char *const *apis;     /* the words for "api", in the order of wires; NULL: no choice */
     const char *base_url;        /* NULL: must be configured */
     const char *default_model;   /* NULL: must be configured */
     const char *key_variable;    /* "OPENAI_API_KEY"; NULL: none */
     bool key_required;
     enum key_header key_header;
-    const char *const *headers;  /* constant request headers, "name: value", NULL-ended; may be NULL */
+    const char *const
+        *headers; /* constant request headers, "name: value", NULL-ended; may be NULL */
     struct dialect dialect;
 };
 

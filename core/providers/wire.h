@@ -15,28 +15,28 @@
 
 /* What differs between servers that speak the same API; flags, not copies. */
 struct dialect {
-    const char *token_limit_field;  /* "max_tokens", "max_completion_tokens"; NULL: send none */
-    bool sends_stream_options;      /* accepts stream_options.include_usage */
-    bool finish_required;           /* false: [DONE] without a finish_reason is complete */
+    const char *token_limit_field; /* "max_tokens", "max_completion_tokens"; NULL: send none */
+    bool sends_stream_options;     /* accepts stream_options.include_usage */
+    bool finish_required;          /* false: [DONE] without a finish_reason is complete */
 };
 
 /* What a request is made of. All borrowed. */
 struct question {
     const char *model;
-    struct slice prompt;      /* valid UTF-8 */
-    struct slice system;      /* may be empty */
-    const json_t *options;    /* object merged into the body, or NULL */
-    const json_t *body;       /* a whole body in the API's own shape (request.json), or NULL;
-                                 model and stream are put in when absent, prompt is ignored */
-    bool background;          /* Responses only: may be resumed by cursor */
+    struct slice prompt;   /* valid UTF-8 */
+    struct slice system;   /* may be empty */
+    const json_t *options; /* object merged into the body, or NULL */
+    const json_t *body;    /* a whole body in the API's own shape (request.json), or NULL;
+                              model and stream are put in when absent, prompt is ignored */
+    bool background;       /* Responses only: may be resumed by cursor */
 };
 
 enum { USAGE_UNKNOWN = -1 };
 struct usage {
-    int64_t input_tokens;     /* USAGE_UNKNOWN until told */
+    int64_t input_tokens; /* USAGE_UNKNOWN until told */
     int64_t output_tokens;
     int64_t reasoning_tokens;
-    int64_t cached_tokens;    /* input tokens read from the provider's cache */
+    int64_t cached_tokens; /* input tokens read from the provider's cache */
 };
 
 /* What an answer gained from one feed: scratch, cleared by the caller between feeds. */
@@ -58,13 +58,13 @@ struct decoder_facts {
     char model[96];          /* as the provider names what answered */
     char finish_reason[48];  /* in the API's own word */
     int64_t sequence_number; /* newest seen; -1: none (only Responses has them) */
-    bool has_content;        /* text, reasoning or tool fragments arrived: the first token is here */
+    bool has_content; /* text, reasoning or tool fragments arrived: the first token is here */
     bool has_tools;
-    uint64_t progress;       /* rises with each event that brought content of any kind; keep-alives
-                                and bookkeeping do not count */
-    bool filtered;           /* complete, but refused or cut by policy: ENOTSUP after its text */
+    uint64_t progress; /* rises with each event that brought content of any kind; keep-alives
+                          and bookkeeping do not count */
+    bool filtered;     /* complete, but refused or cut by policy: ENOTSUP after its text */
     struct usage usage;
-    struct failure failure;  /* valid after DECODER_FAILED */
+    struct failure failure; /* valid after DECODER_FAILED */
 };
 
 struct wire;

@@ -1,0 +1,38 @@
+/*
+ * kinds: the kinds of value that the schema knows.
+ */
+#ifndef ASKFS_CORE_CONFIG_KINDS_H
+#define ASKFS_CORE_CONFIG_KINDS_H
+
+#include "core/config/schema.h"
+
+/* plain values */
+extern const struct value_kind kind_seconds;       /* int64_t nanoseconds */
+extern const struct value_kind kind_seconds_alias; /* the same under a second name */
+extern const struct value_kind kind_count;         /* int */
+extern const struct value_kind kind_size;          /* int64_t */
+extern const struct value_kind kind_factor;        /* double */
+extern const struct value_kind kind_flag;          /* bool */
+extern const struct value_kind kind_text;          /* char *, any text */
+extern const struct value_kind kind_label;         /* char *, printable and not empty */
+extern const struct value_kind kind_file;          /* char *, absolute; must be readable */
+
+/* values with a meaning of their own */
+extern const struct value_kind kind_type;
+extern const struct value_kind kind_api;
+extern const struct value_kind kind_route;
+extern const struct value_kind kind_key;
+extern const struct value_kind kind_headers;
+extern const struct value_kind kind_options;
+extern const struct value_kind kind_recovery;
+
+/* "expected …, found …". Always false. */
+bool wrong_value(const struct schema_key *key, const struct source *source, const char *path,
+                 const json_t *value);
+/* Without control characters; may be empty. */
+bool is_printable(const char *text);
+/* The strings of an array as a NULL-ended list; NULL: no memory. All must be strings. */
+char **copy_strings(const json_t *array);
+void free_strings(char **strings); /* accepts NULL */
+
+#endif

@@ -1,0 +1,114 @@
+#include "core/config/schema.h"
+
+#include <string.h>
+
+#include "core/config/kinds.h"
+
+#define AT(field) offsetof(struct draft, field)
+#define ANY_SECONDS 0, 1e9, FOR_ALL, "a number of seconds, 0 or more"
+#define SECONDS_OR_NONE 0, 1e9, FOR_ALL, "a number of seconds, 0 or more (0: no limit)"
+#define SECONDS_ABOVE_0 1e-9, 1e9, FOR_ALL, "a number of seconds above 0"
+#define UP_TO(max) 1, max, FOR_ALL, "a whole number from 1 to " #max
+#define UP_TO_FROM_0(max) 0, max, FOR_ALL, "a whole number from 0 to " #max
+#define OF(owner, expected) 0, 0, owner, expected
+
+static const char key_expected[] =
+    "an object such as {\"env\": \"OPENAI_API_KEY\"}, {\"file\": \"~/.keys/"
+    "openai\"}, {\"command\": [\"pass\", \"openai\"]} or {\"credential\": "
+    "\"openai\"}";
+
+const struct schema_key schema[] = {
+    { "", "type", &kind_type, AT(chosen), OF(FOR_ALL, "the name of a provider type") },
+    { "", "api", &kind_api, AT(api), OF(FOR_PROVIDERS, "the name of an API") },
+    { "", "providers", &kind_route, AT(config.route),
+      OF(FOR_ROUTES, "a list of names of providers, such as [\"anthropic\", \"openai\"]") },
+    { "", "fallback_wait_max", &kind_seconds, AT(config.fallback_wait_max_ns), 0, 1e9, FOR_ROUTES,
+      "a number of seconds, 0 or more" },
+    { "", "base_url", &kind_label, AT(config.base_url),
+      OF(FOR_PROVIDERS, "a URL such as \"https://host/v1\"") },
+    { "", "model", &kind_label, AT(config.model), OF(FOR_PROVIDERS, "the name of a model") },
+    { "", "system", &kind_text, AT(config.system), OF(FOR_ALL, "text") },
+    { "", "options", &kind_options, AT(config.options),
+      OF(FOR_ALL, "an object with members for the request body") },
+    { "", "headers", &kind_headers, AT(config.headers),
+      OF(FOR_PROVIDERS, "an object such as {\"X-Title\": \"askfs\"}") },
+    { "", "api_key", &kind_key, AT(config.key), OF(FOR_PROVIDERS, key_expected) },
+    { "", "ca_file", &kind_file, AT(config.ca_file),
+      OF(FOR_PROVIDERS, "a PEM file with certificates") },
+    { "", "allow_http", &kind_flag, AT(config.allow_http), OF(FOR_PROVIDERS, "true or false") },
+    { "retry", "max_attempts", &kind_count, AT(config.retry.max_attempts), UP_TO(100) },
+    { "retry", "initial_delay", &kind_seconds, AT(config.retry.initial_delay_ns), ANY_SECONDS },
+    { "retry", "backoff_factor", &kind_factor, AT(config.retry.backoff_factor), 1, 1000, FOR_ALL,
+      "a number, 1 or more" },
+    { "retry", "max_delay", &kind_seconds, AT(config.retry.max_delay_ns), ANY_SECONDS },
+    { "retry", "max_retry_after", &kind_seconds, AT(config.retry.max_retry_after_ns), ANY_SECONDS },
+    { "retry", "max_reconnect_attempts", &kind_count, AT(config.retry.max_reconnect_attempts),
+      UP_TO_FROM_0(100) },
+    { "breaker", "failure_threshold", &kind_count, AT(config.breaker.failure_threshold),
+      UP_TO(64) },
+    { "breaker", "window", &kind_seconds, AT(config.breaker.window_ns), SECONDS_ABOVE_0 },
+    { "breaker", "recovery_timeout", &kind_seconds, AT(config.breaker.recovery_timeout_ns),
+      SECONDS_ABOVE_0 },
+    { "breaker", "success_threshold", &kind_count, AT(config.breaker.success_threshold),
+      UP_TO(100) },
+    { "timeouts", "connection", &kind_seconds, AT(config.timeouts.connection_ns), SECONDS_ABOVE_0 },
+    { "timeouts", "connect", &kind_seconds_alias, AT(config.timeouts.connection_ns),
+      SECONDS_ABOVE_0 },
+    { "timeouts", "first_token", &kind_seconds, AT(config.timeouts.first_token_ns),
+      SECONDS_OR_NONE },
+    { "timeouts", "read", &kind_seconds, AT(config.timeouts.read_ns), SECONDS_OR_NONE },
+    { "timeouts", "total", &kind_seconds, AT(config.timeouts.total_ns), SECONDS_OR_NONE },
+    { "", "recovery", &kind_recovery, AT(config.recovery),
+      OF(FOR_ALL, "\"auto\", \"exact\" or \"off\"") },
+    { "", "max_prompt_bytes", &kind_size, AT(config.max_prompt_bytes), UP_TO(1073741824) },
+    { "", "max_response_bytes", &kind_size, AT(config.max_response_bytes), UP_TO(17179869184) },
+    { "", "max_in_flight", &kind_size, AT(config.max_in_flight), UP_TO(1000000) },
+    { "", "max_queued", &kind_size, AT(config.max_queued), UP_TO_FROM_0(1000000) },
+    { "", "requests_kept", &kind_size, AT(config.requests_kept), UP_TO(1000000) },
+    { .name = NULL },
+};
+
+enum { KEYS_MAX = sizeof(schema) / sizeof(*schema) };
+
+static const char *const groups[] = { "retry", "breaker", "timeouts", NULL };
+
+const struct schema_key *schema_find(const char *group, const char *name) {
+    for (const struct schema_key *key = schema; key->name; key++)
+        if (strcmp(key->name, name) == 0 && (!group || strcmp(key->group, group) == 0)) return key;
+    return NULL;
+}
+
+bool schema_is_group(const char *name) {
+    for (size_t i = 0; groups[i]; i++)
+        if (strcmp(groups[i], name) == 0) return true;
+    return false;
+}
+
+bool schema_unknown_name(const struct source *source, const char *path, const char *what,
+                         const char *name, const char *const *names) {
+    const char *near = config_suggest(name, names);
+    if (near) return source_problem(source, path, "%s; did you mean \"%s\"?", what, near);
+    char list[512] = "";
+    size_t length = 0;
+    for (; *names && length < sizeof(list); names++)
+        length += (size_t)snprintf(list + length, sizeof(list) - length, "%s\"%s\"",
+                                   length ? ", " : "", *names);
+    return source_problem(source, path, "%s; expected one of %s", what, list);
+}
+
+bool schema_unknown(const struct source *source, const char *path, const char *group,
+                    const char *name) {
+    const char *names[KEYS_MAX + sizeof(groups) / sizeof(*groups)];
+    size_t count = 0;
+    for (const struct schema_key *key = schema; key->name; key++)
+        if (strcmp(key->group, group) == 0) names[count++] = key->name;
+    for (size_t i = 0; groups[i] && !group[0]; i++)
+        names[count++] = groups[i];
+    names[count] = NULL;
+    const struct schema_key *elsewhere = schema_find(NULL, name);
+    if (elsewhere && elsewhere->group[0])
+        return source_problem(source, path, "unknown key; it belongs in \"%s\"", elsewhere->group);
+    if (elsewhere || schema_is_group(name))
+        return source_problem(source, path, "unknown key; it belongs directly under the provider");
+    return schema_unknown_name(source, path, "unknown key", name, names);
+}

@@ -1,0 +1,72 @@
+#include "fs/kinds/text.h"
+
+#include <stdint.h>
+
+#include "fs/errors.h"
+#include "fs/kinds/kinds.h"
+#include "fs/state.h"
+
+static bool render(struct fs *fs, const struct node *node, struct bytes *out) {
+    const struct text *text = node->entry->text;
+    if (text->needs_request && !node_request(node)) return true;
+    return text->render(fs, node, out);
+}
+
+static size_t count(struct fs *fs, const struct node *node) {
+    struct bytes out;
+    bytes_init(&out, SIZE_MAX / 2);
+    size_t length = render(fs, node, &out) ? out.length : 0;
+    bytes_finish(&out);
+    return length;
+}
+
+// What an ended request says stays as it is, and may be megabytes: find, ls and du over all records
+// must not render each of them again.
+static size_t remembered_size(struct fs *fs, const struct node *node) {
+    const struct request *request = node->request;
+    if (!request || !request_has_ended(request)) return count(fs, node);
+    uint64_t inode = tree_inode(node);
+    struct known_size *known = &fs->sizes[inode * UINT64_C(0x9e3779b97f4a7c15) % SIZES_KEPT];
+    int64_t changed_ns = request_changed_wall_ns(request);
+    if (known->inode != inode || known->changed_wall_ns != changed_ns)
+        *known = (struct known_size){ inode, changed_ns, count(fs, node) };
+    return known->size;
+}
+
+size_t text_size(struct fs *fs, const struct node *node) {
+    size_t length = 0;
+    if (handles_longest_text(fs, tree_inode(node), &length)) return length;
+    const struct text *text = node->entry->text;
+    if (text->length) return text->length(fs, node);
+    return remembered_size(fs, node);
+}
+
+int text_render(struct handle *handle) {
+    const struct node *node = &handle->node;
+    if (node->entry->text->needs_request && !node_request(node)) return ERROR_NO_REQUEST;
+    return render(handle->fs, node, &handle->text) ? 0 : ERROR_NO_MEMORY;
+}
+
+void text_close(struct handle *handle) {
+    handle_destroy(handle);
+}
+
+static int open_text(struct fs *fs, const struct node *node, int flags,
+                     struct handle **handle_out) {
+    struct handle *handle = handle_create(fs, node, sizeof(*handle));
+    if (!handle) return ERROR_NO_MEMORY;
+    int error = text_render(handle);
+    if (error) {
+        handle_destroy(handle);
+        return error;
+    }
+    *handle_out = handle;
+    return 0;
+}
+
+const struct kind kind_text = {
+    .size = text_size,
+    .open = open_text,
+    .read = handle_read_text,
+    .close = text_close,
+};

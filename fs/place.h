@@ -1,0 +1,55 @@
+/*
+ * place: where prompts are written and answers read: a provider's directory. It knows which prompts
+ * are open for writing, because whoever opens `response` then waits for them.
+ *
+ *   opened while nobody writes ───────────────> request
+ *   opened while a prompt is open ─> writer ──> its request, else the newest, else nothing
+ */
+#ifndef ASKFS_FS_PLACE_H
+#define ASKFS_FS_PLACE_H
+
+#include "core/engine/request.h"
+#include "fs/tree.h"
+
+struct place;
+
+/* A prompt that is open for writing. Embedded in its owner. */
+struct writer {
+    struct place *place;
+    struct writer *older, *newer;
+    struct follower *followers;
+};
+
+/* Whom a reader listens to. Embedded in its owner; zeroed storage follows nobody. */
+struct follower {
+    struct request *request; /* with a reference; NULL: none, or none yet */
+    struct writer *writer;   /* the prompt it waits for */
+    struct follower *next, *previous;
+    struct watcher watcher;
+};
+
+/* The place that the file of this node belongs to. NULL: no memory. */
+struct place *place_of(struct fs *fs, const struct node *node);
+void places_destroy(struct fs *fs);
+
+/* A prompt is, or would be, coming: somebody has it open for writing. */
+bool place_is_being_written(const struct fs *fs, const struct node *node);
+/* For stat: when a prompt was written here last; before the first, when the tree was mounted. */
+int64_t place_written_ns(const struct fs *fs, const struct node *node);
+void place_note_write(struct place *place, int64_t wall_ns);
+
+void writer_open(struct writer *writer, struct place *place);
+/* Its followers follow request from now on (NULL: nobody ever asked here) and are told. */
+void writer_close(struct writer *writer, struct request *request);
+
+/* changed is called whenever there may be more to read; it may stop following. */
+void follower_init(struct follower *follower, void (*changed)(void *owner), void *owner);
+/* Follows what an open of node binds to. False: nothing was ever asked here. */
+bool follower_bind(struct follower *follower, struct place *place, const struct node *node);
+void follower_follow(struct follower *follower, struct request *request);
+void follower_finish(struct follower *follower);
+
+/* Nothing more will come. */
+bool follower_has_ended(const struct follower *follower);
+
+#endif

@@ -1,0 +1,264 @@
+#include "mount/keys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "mount/key_command.h"
+
+enum { KEY_BYTES_MAX = 8192, SLOT_SIZE = KEY_BYTES_MAX + 256, PROBLEM_SIZE = 512 };
+
+struct key_entry {
+    char *header; /* in the region, or NULL */
+    char *problem;
+};
+
+struct keys {
+    char *region; /* one slot while it is being read; a header and its NUL when it is kept */
+    size_t region_size;
+    size_t used;
+    size_t count;
+    struct key_entry entries[];
+};
+
+/* A key being read: length bytes at text, which has room for one more than a key may have. */
+struct slot {
+    char *text;
+    size_t length;
+    char problem[PROBLEM_SIZE];
+};
+
+static const char *const header_names[] = {
+    [KEY_BEARER] = "Authorization: Bearer ", [KEY_X_API_KEY] = "x-api-key: "
+};
+
+static bool slot_problem(struct slot *slot, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static bool slot_problem(struct slot *slot, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(slot->problem, sizeof(slot->problem), format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static bool read_variable(struct slot *slot, const char *name) {
+    const char *value = getenv(name);
+    if (!value || !value[0])
+        return slot_problem(slot, "environment variable %s is not set: set it and mount again",
+                            name);
+    size_t length = strnlen(value, KEY_BYTES_MAX + 1);
+    memcpy(slot->text, value, length);
+    slot->length = length;
+    return true;
+}
+
+static bool read_descriptor(struct slot *slot, int fd) {
+    while (slot->length <= KEY_BYTES_MAX) {
+        ssize_t got = read(fd, slot->text + slot->length, KEY_BYTES_MAX + 1 - slot->length);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return false;
+        if (got == 0) break;
+        slot->length += (size_t)got;
+    }
+    return true;
+}
+
+// Others who may read a key file have the key, so it is refused until that is repaired.
+static bool check_file(struct slot *slot, int fd, const char *name, bool is_private) {
+    struct stat attributes;
+    if (fstat(fd, &attributes) < 0)
+        return slot_problem(slot, "key file %s cannot be read: %s", name, strerror(errno));
+    if (S_ISDIR(attributes.st_mode)) return slot_problem(slot, "key file %s is a directory", name);
+    if (is_private && attributes.st_mode & (S_IRGRP | S_IROTH))
+        return slot_problem(slot, "key file %s may be read by others: chmod 600 %s", name, name);
+    return true;
+}
+
+static bool read_file(struct slot *slot, const char *name, bool is_private) {
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) return slot_problem(slot, "key file %s cannot be read: %s", name, strerror(errno));
+    bool read_whole = check_file(slot, fd, name, is_private);
+    if (read_whole && !read_descriptor(slot, fd))
+        read_whole = slot_problem(slot, "key file %s cannot be read: %s", name, strerror(errno));
+    close(fd);
+    return read_whole;
+}
+
+// systemd keeps the folder to the service; whom a file in it belongs to is systemd's business.
+static bool read_credential(struct slot *slot, const char *name) {
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    char *file;
+    if (!folder || !folder[0])
+        return slot_problem(slot,
+                            "credential %s: CREDENTIALS_DIRECTORY is not set: start askfs from a "
+                            "systemd unit with LoadCredential=%s:FILE",
+                            name, name);
+    if (asprintf(&file, "%s/%s", folder, name) < 0) return slot_problem(slot, "out of memory");
+    bool read_whole = read_file(slot, file, false);
+    free(file);
+    return read_whole;
+}
+
+static bool read_command(struct slot *slot, char *const *command) {
+    ssize_t length = key_command_run(command, slot->text, KEY_BYTES_MAX + 1, slot->problem,
+                                     sizeof(slot->problem));
+    if (length < 0) return false;
+    slot->length = (size_t)length;
+    return true;
+}
+
+static bool read_key(struct slot *slot, const struct key_config *key) {
+    switch (key->source) {
+    case KEY_NONE:
+        return false;
+    case KEY_ENV:
+        return read_variable(slot, key->name);
+    case KEY_FILE:
+        return read_file(slot, key->name, true);
+    case KEY_COMMAND:
+        return read_command(slot, key->command);
+    case KEY_CREDENTIAL:
+        return read_credential(slot, key->name);
+    }
+    return false;
+}
+
+static const char *place_name(const struct key_config *key) {
+    return key->source == KEY_COMMAND ? key->command[0] : key->name;
+}
+
+// A header is one line of printable ASCII; a key of several words is most likely no key.
+static bool check_key(struct slot *slot, const char *place) {
+    while (slot->length && strchr("\r\n", slot->text[slot->length - 1]) &&
+           slot->text[slot->length - 1])
+        slot->length--;
+    if (slot->length == 0) return slot_problem(slot, "the key from %s is empty", place);
+    if (slot->length > KEY_BYTES_MAX)
+        return slot_problem(slot, "the key from %s is longer than %d bytes", place, KEY_BYTES_MAX);
+    for (size_t i = 0; i < slot->length; i++)
+        if (slot->text[i] <= ' ' || slot->text[i] >= 0x7f)
+            return slot_problem(slot,
+                                "the key from %s holds a space, a line end or another character "
+                                "that no key has",
+                                place);
+    return true;
+}
+
+// Reads one key to where it stays, or leaves the region as it was.
+static bool load_one(struct keys *keys, const struct provider_config *provider, size_t index) {
+    const char *name = header_names[provider->type->key_header];
+    char *header = keys->region + keys->used;
+    struct slot slot = { .text = header + strlen(name) };
+    if (provider->key.source == KEY_NONE) return true;
+    memcpy(header, name, strlen(name));
+    if (read_key(&slot, &provider->key) && check_key(&slot, place_name(&provider->key))) {
+        size_t length = strlen(name) + slot.length + 1;
+        explicit_bzero(header + length - 1, SLOT_SIZE - length + 1);
+        keys->entries[index].header = header;
+        keys->used += length;
+        return true;
+    }
+    explicit_bzero(header, SLOT_SIZE);
+    keys->entries[index].problem = strdup(slot.problem);
+    return keys->entries[index].problem != NULL;
+}
+
+// The text of the variable lies where /proc/PID/environ shows it: overwrite first, then forget.
+static void wipe_variable(const char *name) {
+    char *value = name ? getenv(name) : NULL;
+    if (!value) return;
+    explicit_bzero(value, strlen(value));
+    unsetenv(name);
+}
+
+static void wipe_variables(const struct config *config) {
+    for (size_t i = 0; i < config->provider_count; i++)
+        if (config->providers[i].key.source == KEY_ENV)
+            wipe_variable(config->providers[i].key.name);
+    for (size_t i = 0; provider_types[i]; i++)
+        wipe_variable(provider_types[i]->key_variable);
+}
+
+static size_t whole_pages(size_t size) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (size + page - 1) / page * page;
+}
+
+static bool map_region(struct keys *keys) {
+    keys->region_size = whole_pages((keys->count + 1) * SLOT_SIZE);
+    keys->region =
+        mmap(NULL, keys->region_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (keys->region == MAP_FAILED) {
+        keys->region = NULL;
+        return false;
+    }
+    madvise(keys->region, keys->region_size, MADV_DONTDUMP);
+    mlock(keys->region, keys->region_size); // keys_lock tells whether what remains could be locked
+    return true;
+}
+
+static void give_back_rest(struct keys *keys) {
+    size_t kept = whole_pages(keys->used + 1);
+    if (kept == keys->region_size) return;
+    munmap(keys->region + kept, keys->region_size - kept);
+    keys->region_size = kept;
+}
+
+// Variables first: a command of another provider must not find them in its environment.
+static bool load_all(struct keys *keys, const struct config *config) {
+    for (size_t i = 0; i < config->provider_count; i++)
+        if (config->providers[i].key.source == KEY_ENV && !load_one(keys, &config->providers[i], i))
+            return false;
+    wipe_variables(config);
+    for (size_t i = 0; i < config->provider_count; i++)
+        if (config->providers[i].key.source != KEY_ENV && !load_one(keys, &config->providers[i], i))
+            return false;
+    return true;
+}
+
+struct keys *keys_load(const struct config *config, struct config_error *error_out) {
+    size_t entries_size = config->provider_count * sizeof(struct key_entry);
+    struct keys *keys = calloc(1, sizeof(*keys) + entries_size);
+    if (!keys) goto no_memory;
+    keys->count = config->provider_count;
+    if (!map_region(keys)) goto destroy_keys;
+    if (!load_all(keys, config)) goto destroy_keys;
+    give_back_rest(keys);
+    return keys;
+
+destroy_keys:
+    keys_destroy(keys);
+no_memory:
+    snprintf(error_out->text, sizeof(error_out->text), "out of memory");
+    return NULL;
+}
+
+bool keys_lock(struct keys *keys) {
+    madvise(keys->region, keys->region_size, MADV_DONTFORK);
+    return mlock(keys->region, keys->region_size) == 0;
+}
+
+const char *keys_header(const struct keys *keys, size_t provider_index) {
+    return keys->entries[provider_index].header;
+}
+
+const char *keys_problem(const struct keys *keys, size_t provider_index) {
+    return keys->entries[provider_index].problem;
+}
+
+void keys_destroy(struct keys *keys) {
+    if (!keys) return;
+    for (size_t i = 0; i < keys->count; i++)
+        free(keys->entries[i].problem);
+    if (keys->region) {
+        explicit_bzero(keys->region, keys->region_size);
+        munmap(keys->region, keys->region_size);
+    }
+    free(keys);
+}

@@ -1,0 +1,86 @@
+"""The docs are true: their shell blocks run, their configurations are accepted."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from support import programs
+from support.askfs import take_away
+from support.programs import ASKFS, ROOT
+
+RUN = ["README.md", "docs/filesystem.md"]
+
+
+def blocks(page, language):
+    """(line number, text) of each fenced block in that language."""
+    found = []
+    lines = (ROOT / page).read_text().splitlines()
+    start = None
+    for number, line in enumerate(lines, 1):
+        if start is None and line.strip() == f"```{language}":
+            start = number
+        elif start is not None and line.strip() == "```":
+            found.append((start + 1, "\n".join(lines[start : number - 1])))
+            start = None
+    return found
+
+
+def script_of(page):
+    """All blocks in their order, in one shell that stops at the first failure and names its block."""
+    lines = ["set -euo pipefail"]
+    for number, text in blocks(page, "sh"):
+        lines += [f"echo '== {page}:{number}' >&2", text]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_manual_runs_as_it_is_printed(mounted):
+    mount = mounted({"sim": {"type": "sim"}})
+    assert blocks("docs/filesystem.md", "sh")
+    run_page("docs/filesystem.md", mount.folder, ASK=str(mount.path))
+
+
+def run_page(page, folder, **variables):
+    result = subprocess.run(
+        ["bash", "-c", script_of(page)], capture_output=True, text=True, check=False, timeout=50, cwd=folder,
+        stdin=subprocess.DEVNULL,
+        env=programs.environment(folder, PATH=f"{ASKFS.parent}:{os.environ['PATH']}", **variables),
+    )
+    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+
+
+def test_the_readme_runs_as_it_is_printed(folder, watchdog):
+    ask = folder / "ask"
+    watchdog.victims.append(lambda: take_away(ask))
+    assert blocks("README.md", "sh")
+    try:
+        run_page("README.md", folder)
+    finally:
+        take_away(ask)
+
+
+def configurations():
+    for page in ["README.md", *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]:
+        for number, text in blocks(page, "json"):
+            yield pytest.param(text, id=f"{page}:{number}")
+
+
+@pytest.mark.parametrize("text", configurations())
+def test_a_configuration_in_the_docs_is_accepted(folder, text):
+    if "providers" not in json.loads(text):
+        pytest.skip("not a configuration")
+    (folder / "config.json").write_text(text)
+    result = subprocess.run(
+        [ASKFS, "--check", "-c", folder / "config.json"], capture_output=True, text=True, check=False,
+        env=programs.environment(folder), stdin=subprocess.DEVNULL, timeout=30,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_docs_name_no_option_that_help_does_not_know():
+    help_text = subprocess.run([ASKFS, "--help"], capture_output=True, text=True, check=True).stdout
+    for page in RUN:
+        for option in re.findall(r"askfs (-{1,2}[a-z-]+)", (ROOT / page).read_text()):
+            assert option in help_text, f"{page}: {option}"

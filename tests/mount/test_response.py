@@ -1,0 +1,283 @@
+"""response: what a reader gets, and when."""
+
+import errno
+import os
+import select
+import time
+
+import pytest
+
+from support.askfs import Reader
+from support.server import END
+from support.waiting import eventually
+
+
+def open_now(path):
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+
+def test_a_reader_sees_the_answer_before_it_is_complete(fake, server, gate):
+    server.answer("Hel", gate, "lo")
+    fake.write("hi")
+    reader = Reader(fake / "response")
+    reader.has("Hel")
+    assert reader.data == b"Hel"
+    assert not gate.is_set()
+    gate.open()
+    assert reader.end() == b"Hello"
+
+
+def test_every_reader_gets_the_text_from_its_first_byte(fake, server, gate):
+    server.answer("Hel", gate, "lo")
+    fake.write("hi")
+    early = Reader(fake / "response")
+    early.has("Hel")
+    late = Reader(fake / "response")
+    late.has("Hel")
+    gate.open()
+    assert early.end() == late.end() == b"Hello"
+    assert fake.read() == "Hello"
+
+
+def test_the_end_comes_only_when_the_answer_is_complete(fake, server, gate):
+    server.answer("all of it", gate)
+    fake.write("hi")
+    reader = Reader(fake / "response")
+    reader.has("all of it")
+    assert reader.thread.is_alive()
+    gate.open()
+    assert reader.end() == b"all of it"
+
+
+def test_without_a_request_there_is_no_data(sim):
+    with pytest.raises(OSError) as refused:
+        os.open(sim / "response", os.O_RDONLY)
+    assert refused.value.errno == errno.ENODATA
+
+
+@pytest.mark.parametrize("name", ["response", "reasoning"])
+def test_without_a_request_the_shell_says_no_data(sim, name):
+    _, _, error = sim.mount.shell(f"cat mount/sim/{name}")
+    assert "No data available" in error
+
+
+def test_200_readers_of_one_answer_all_get_all_of_it(fake, server, gate):
+    text = "word " * 2000
+    server.answer("first ", gate, text)
+    fake.write("hi")
+    readers = [Reader(fake / "response") for _ in range(200)]
+    for reader in readers:
+        reader.has("first ")
+    gate.open()
+    assert {reader.end() for reader in readers} == {f"first {text}".encode()}
+
+
+def test_readers_at_their_own_pace_get_the_same(fake, server, gate):
+    text = "".join(f"line {number}\n" for number in range(300))
+    server.answer(text[:1000], gate, text[1000:])
+    fake.write("hi")
+    readers = [Reader(fake / "response", size) for size in (1, 7, 100, 4096, 1 << 20)]
+    for reader in readers:
+        reader.has(text[:1000])
+    gate.open()
+    assert {reader.end() for reader in readers} == {text.encode()}
+
+
+def test_a_reader_that_is_bound_stays_with_its_answer(fake, server, gate):
+    server.answer("old", gate, " answer")
+    fake.write("one")
+    reader = Reader(fake / "response")
+    reader.has("old")
+    server.answer("new answer")
+    assert fake.ask("two") == "new answer"
+    gate.open()
+    assert reader.end() == b"old answer"
+
+
+def test_the_errno_comes_after_the_last_good_byte_and_again(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "m",
+                             "recovery": "off", "retry": {"max_attempts": 1}}}) / "fake"
+    server.cut("half an ans", by=END)
+    fake.write("hi")
+    descriptor = os.open(fake / "response", os.O_RDONLY)
+    got = b""
+    for _ in range(3):
+        with pytest.raises(OSError) as failed:
+            while True:
+                piece = os.read(descriptor, 4)
+                assert piece, "an end without an error"
+                got += piece
+        assert failed.value.errno == errno.ECONNRESET
+        assert got == b"half an ans"
+    assert os.pread(descriptor, 4, 5) == b"an a"
+    os.close(descriptor)
+    assert fake.read_to_error() == ("half an ans", errno.ECONNRESET)
+
+
+def test_cat_of_a_failed_answer_fails_after_its_text(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "m",
+                             "recovery": "off", "retry": {"max_attempts": 1}}}) / "fake"
+    server.cut("half", by=END)
+    fake.write("hi")
+    code, out, error = fake.mount.shell("cat mount/fake/response && echo and then")
+    assert (code, out) == (1, "half")
+    assert "reset" in error
+
+
+def test_a_nonblocking_reader_gets_eagain(fake, server, gate):
+    server.answer(gate, "text")
+    fake.write("hi")
+    descriptor = open_now(fake / "response")
+    with pytest.raises(BlockingIOError):
+        os.read(descriptor, 100)
+    gate.open()
+    got = b""
+
+    def is_at_end():
+        nonlocal got
+        try:
+            piece = os.read(descriptor, 100)
+        except BlockingIOError:
+            return False
+        got += piece
+        return not piece
+
+    eventually(is_at_end)
+    os.close(descriptor)
+    assert got == b"text"
+
+
+def wait_by_poll(descriptor, seconds):
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    return bool(poller.poll(seconds * 1000))
+
+
+def wait_by_select(descriptor, seconds):
+    return bool(select.select([descriptor], [], [], seconds)[0])
+
+
+def wait_by_epoll(descriptor, seconds):
+    with select.epoll() as epoll:
+        epoll.register(descriptor, select.EPOLLIN)
+        return bool(epoll.poll(seconds))
+
+
+def wait_by_edge(descriptor, seconds):
+    with select.epoll() as epoll:
+        epoll.register(descriptor, select.EPOLLIN | select.EPOLLET)
+        return bool(epoll.poll(seconds))
+
+
+@pytest.mark.parametrize("ready", [wait_by_poll, wait_by_select, wait_by_epoll, wait_by_edge])
+def test_readiness_is_told(fake, server, gate, ready):
+    server.answer("Hel", gate, "lo")
+    fake.write("hi")
+    descriptor = open_now(fake / "response")
+    assert ready(descriptor, 10)
+    assert os.read(descriptor, 100) == b"Hel"
+    assert not ready(descriptor, 0)
+    gate.open()
+    got = b""
+    while True:
+        assert ready(descriptor, 10)
+        try:
+            piece = os.read(descriptor, 100)
+        except BlockingIOError:
+            continue
+        if not piece:
+            break
+        got += piece
+    os.close(descriptor)
+    assert got == b"lo"
+
+
+def test_a_poll_that_is_under_way_is_woken(fake, server, gate):
+    server.answer("Hel", gate, "lo")
+    fake.write("hi")
+    command = f"""
+import os, select, sys
+f = os.open("mount/fake/response", os.O_RDONLY | os.O_NONBLOCK)
+p = select.epoll(); p.register(f, select.EPOLLIN)
+p.poll(); sys.stdout.write(os.read(f, 100).decode()); sys.stdout.flush()
+p.poll(); sys.stdout.write(os.read(f, 100).decode()); sys.stdout.flush()
+"""
+    child = fake.mount.start(["/usr/bin/python3", "-c", command])
+    assert child.stdout.read(3) == b"Hel"
+    with open(f"/proc/{child.pid}/stat") as stat:
+        assert stat.read().rpartition(")")[2].split()[0] in "SRD"
+    gate.open()
+    assert child.stdout.read(2) == b"lo"
+    assert child.wait(10) == 0
+
+
+def test_the_size_is_0_while_live_and_exact_when_finished(fake, server, gate):
+    server.answer("Hel", gate, "lo")
+    fake.write("hi")
+    Reader(fake / "response").has("Hel")
+    assert os.stat(fake / "response").st_size == 0
+    assert os.stat(fake.latest / "response").st_size == 0
+    gate.open()
+    fake.wait()
+    assert os.stat(fake / "response").st_size == 5
+    assert os.stat(fake.latest / "response").st_size == 5
+
+
+def test_the_mtime_is_that_of_the_end(fake, server):
+    server.answer("Hello")
+    before = time.time()
+    fake.ask("hi")
+    assert before - 1 <= os.stat(fake / "response").st_mtime <= time.time() + 1
+
+
+def test_seek_and_pread_work_on_a_finished_answer(echo):
+    echo.ask("0123456789")
+    with open(echo / "response", "rb") as file:
+        file.seek(-3, os.SEEK_END)
+        assert file.read() == b"789"
+        assert os.pread(file.fileno(), 4, 2) == b"2345"
+        assert os.pread(file.fileno(), 4, 100) == b""
+
+
+def test_wait_gives_one_line_when_the_newest_request_has_ended(fake, server, gate):
+    server.answer("Hel", gate, "lo")
+    fake.write("hi")
+    waiter = Reader(fake / "wait")
+    Reader(fake / "response").has("Hel")
+    assert waiter.data == b""
+    gate.open()
+    line = waiter.end().decode()
+    assert line.endswith("\n") and line.count("\n") == 1
+    assert "done" in line
+
+
+def test_wait_of_a_failed_answer_gives_its_line_too(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "m"}}) / "fake"
+    server.error(400)
+    fake.write("hi")
+    assert "failed" in fake.wait()
+
+
+def test_response_cannot_be_written(sim):
+    sim.ask("hi")
+    code, _, _ = sim.mount.shell("echo x > mount/sim/response")
+    assert code != 0
+
+
+def test_reasoning_is_a_file_of_its_own(sim):
+    sim.write("sim-think", "model")
+    text = sim.ask("hi")
+    reasoning = sim.read("reasoning")
+    assert text and reasoning
+    assert reasoning not in text
+
+
+def test_without_reasoning_the_file_is_empty(echo):
+    echo.ask("hi")
+    assert echo.read("reasoning") == ""
+
+
+def test_an_answer_of_nothing_is_an_empty_file(fake, server):
+    server.answer()
+    assert fake.ask("hi") == ""
+    assert fake.status("requests/latest/status")["state"] == "done"

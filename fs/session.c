@@ -26,6 +26,8 @@ static void initialise(void *userdata, struct fuse_conn_info *connection) {
     connection->want |= connection->capable & FUSE_CAP_ATOMIC_O_TRUNC;
     connection->max_background = 65535;
     connection->congestion_threshold = 65535;
+    fs->kernel_interface[0] = connection->proto_major;
+    fs->kernel_interface[1] = connection->proto_minor;
     fs->mounted_wall_ns = fs->parts.clock->wall_ns;
     fs->is_initialised = true;
 }

@@ -4,7 +4,6 @@
 #ifndef ASKFS_FS_STATE_H
 #define ASKFS_FS_STATE_H
 
-#define FUSE_USE_VERSION 314
 #include <fuse3/fuse_lowlevel.h>
 
 #include "fs/fs.h"
@@ -26,6 +25,7 @@ struct fs {
     uid_t uid;
     gid_t gid;
     int64_t mounted_wall_ns;
+    unsigned kernel_interface[2]; /* major, minor; what kernel and libfuse agreed on */
     bool is_nonblocking; /* the descriptor was told */
     bool is_initialised; /* the kernel's INIT was handled */
     bool was_ready;      /* and parts.ready was called */

@@ -44,19 +44,19 @@ static bool check_name(const struct source *source, const char *name) {
 
 static bool add_provider(struct config *config, const struct source *source, const char *name,
                          const json_t *own, const json_t *defaults) {
-    struct draft draft;
+    struct provider_draft draft;
     char path[SOURCE_PATH_SIZE];
     if (!check_name(source, name)) return false;
     source_path(path, "providers", name);
-    bool complete = draft_init(&draft, name) || source_out_of_memory(source);
-    if (complete && defaults) complete = draft_read(&draft, source, "defaults", defaults);
-    complete = complete && draft_read(&draft, source, path, own) &&
-               draft_complete(&draft, source, path, own, defaults);
+    bool complete = provider_draft_init(&draft, name) || source_out_of_memory(source);
+    if (complete && defaults) complete = provider_draft_read(&draft, source, "defaults", defaults);
+    complete = complete && provider_draft_read(&draft, source, path, own) &&
+               provider_draft_complete(&draft, source, path, own, defaults);
     if (complete) {
         config->providers[config->provider_count++] = draft.config;
         draft.config = (struct provider_config){ .name = NULL };
     }
-    draft_finish(&draft);
+    provider_draft_finish(&draft);
     return complete;
 }
 

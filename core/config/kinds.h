@@ -7,24 +7,24 @@
 #include "core/config/schema.h"
 
 /* plain values */
-extern const struct value_kind kind_seconds;       /* int64_t nanoseconds */
-extern const struct value_kind kind_seconds_alias; /* the same under a second name */
-extern const struct value_kind kind_count;         /* int */
-extern const struct value_kind kind_size;          /* int64_t */
-extern const struct value_kind kind_factor;        /* double */
-extern const struct value_kind kind_flag;          /* bool */
-extern const struct value_kind kind_text;          /* char *, any text */
-extern const struct value_kind kind_label;         /* char *, printable and not empty */
-extern const struct value_kind kind_file;          /* char *, absolute; must be readable */
+extern const struct value_kind value_seconds;       /* int64_t nanoseconds */
+extern const struct value_kind value_seconds_alias; /* the same under a second name */
+extern const struct value_kind value_count;         /* int */
+extern const struct value_kind value_size;          /* int64_t */
+extern const struct value_kind value_factor;        /* double */
+extern const struct value_kind value_flag;          /* bool */
+extern const struct value_kind value_text;          /* char *, any text */
+extern const struct value_kind value_label;         /* char *, printable and not empty */
+extern const struct value_kind value_file;          /* char *, absolute; must be readable */
 
 /* values with a meaning of their own */
-extern const struct value_kind kind_type;
-extern const struct value_kind kind_api;
-extern const struct value_kind kind_route;
-extern const struct value_kind kind_key;
-extern const struct value_kind kind_headers;
-extern const struct value_kind kind_options;
-extern const struct value_kind kind_recovery;
+extern const struct value_kind value_type;
+extern const struct value_kind value_api;
+extern const struct value_kind value_route;
+extern const struct value_kind value_key;
+extern const struct value_kind value_headers;
+extern const struct value_kind value_options;
+extern const struct value_kind value_recovery;
 
 /* "expected …, found …". Always false. */
 bool wrong_value(const struct schema_key *key, const struct source *source, const char *path,

@@ -76,7 +76,7 @@ static bool read_place(struct key_config *key, const struct source *source, cons
 }
 
 static bool read_key(const struct schema_key *schema_key, const struct source *source,
-                     const char *path, const json_t *value, struct draft *draft) {
+                     const char *path, const json_t *value, struct provider_draft *draft) {
     struct key_config key = { KEY_NONE, NULL, NULL };
     char inner[SOURCE_PATH_SIZE];
     const char *name = json_object_iter_key(json_object_iter((json_t *)value));
@@ -122,7 +122,7 @@ static json_t *show_key(const struct schema_key *schema_key, const struct provid
     return json_pack("{s:o}", key_sources[key->source], place);
 }
 
-const struct value_kind kind_key = { read_key, show_key };
+const struct value_kind value_key = { read_key, show_key };
 
 // RFC 9110, section 5.6.2
 static bool is_token(const char *name) {
@@ -180,7 +180,7 @@ static bool put_header(char ***headers, const char *name, const char *value) {
 }
 
 static bool read_headers(const struct schema_key *key, const struct source *source,
-                         const char *path, const json_t *value, struct draft *draft) {
+                         const char *path, const json_t *value, struct provider_draft *draft) {
     const char *name;
     json_t *text;
     char inner[SOURCE_PATH_SIZE];
@@ -205,4 +205,4 @@ static json_t *show_headers(const struct schema_key *key, const struct provider_
     return headers;
 }
 
-const struct value_kind kind_headers = { read_headers, show_headers };
+const struct value_kind value_headers = { read_headers, show_headers };

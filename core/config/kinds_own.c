@@ -52,7 +52,7 @@ static bool unknown_word(const struct source *source, const char *path, const ch
 }
 
 static bool read_type(const struct schema_key *key, const struct source *source, const char *path,
-                      const json_t *value, struct draft *draft) {
+                      const json_t *value, struct provider_draft *draft) {
     const char *names[TYPES_MAX];
     size_t count = 0;
     const char *name = json_string_value(value);
@@ -72,11 +72,11 @@ static json_t *show_type(const struct schema_key *key, const struct provider_con
     return json_string(config->type->name);
 }
 
-const struct value_kind kind_type = { read_type, show_type };
+const struct value_kind value_type = { read_type, show_type };
 
-// Which words there are depends on the type: draft_complete looks.
+// Which words there are depends on the type: provider_draft_complete looks.
 static bool read_api(const struct schema_key *key, const struct source *source, const char *path,
-                     const json_t *value, struct draft *draft) {
+                     const json_t *value, struct provider_draft *draft) {
     if (!json_is_string(value)) return wrong_value(key, source, path, value);
     char *api = strdup(json_string_value(value));
     if (!api) return source_out_of_memory(source);
@@ -92,10 +92,10 @@ static json_t *show_api(const struct schema_key *key, const struct provider_conf
     return NULL;
 }
 
-const struct value_kind kind_api = { read_api, show_api };
+const struct value_kind value_api = { read_api, show_api };
 
 static bool read_route(const struct schema_key *key, const struct source *source, const char *path,
-                       const json_t *value, struct draft *draft) {
+                       const json_t *value, struct provider_draft *draft) {
     if (!is_list_of_text(value)) return wrong_value(key, source, path, value);
     char **route = copy_strings(value);
     if (!route) return source_out_of_memory(source);
@@ -112,10 +112,10 @@ static json_t *show_route(const struct schema_key *key, const struct provider_co
     return names;
 }
 
-const struct value_kind kind_route = { read_route, show_route };
+const struct value_kind value_route = { read_route, show_route };
 
 static bool read_options(const struct schema_key *key, const struct source *source,
-                         const char *path, const json_t *value, struct draft *draft) {
+                         const char *path, const json_t *value, struct provider_draft *draft) {
     if (!json_is_object(value)) return wrong_value(key, source, path, value);
     json_t *merged = json_object();
     if (!merged) return source_out_of_memory(source);
@@ -138,10 +138,10 @@ static json_t *show_options(const struct schema_key *key, const struct provider_
     return options;
 }
 
-const struct value_kind kind_options = { read_options, show_options };
+const struct value_kind value_options = { read_options, show_options };
 
 static bool read_recovery(const struct schema_key *key, const struct source *source,
-                          const char *path, const json_t *value, struct draft *draft) {
+                          const char *path, const json_t *value, struct provider_draft *draft) {
     const char *word = json_string_value(value);
     if (!word) return wrong_value(key, source, path, value);
     for (int i = 0; recovery_names[i]; i++) {
@@ -156,4 +156,4 @@ static json_t *show_recovery(const struct schema_key *key, const struct provider
     return json_string(recovery_names[config->recovery]);
 }
 
-const struct value_kind kind_recovery = { read_recovery, show_recovery };
+const struct value_kind value_recovery = { read_recovery, show_recovery };

@@ -8,7 +8,7 @@
 #include "core/base/text.h"
 #include "core/config/kinds.h"
 
-static void *field(const struct schema_key *key, struct draft *draft) {
+static void *field(const struct schema_key *key, struct provider_draft *draft) {
     return (char *)draft + key->offset;
 }
 
@@ -65,7 +65,7 @@ static json_t *shown_number(double number) {
 }
 
 static bool read_seconds(const struct schema_key *key, const struct source *source,
-                         const char *path, const json_t *value, struct draft *draft) {
+                         const char *path, const json_t *value, struct provider_draft *draft) {
     double seconds = json_number_value(value);
     if (!json_is_number(value) || !in_limits(key, seconds))
         return wrong_value(key, source, path, value);
@@ -79,11 +79,11 @@ static json_t *show_seconds(const struct schema_key *key, const struct provider_
     return shown_number((double)*(const int64_t *)shown_field(key, config) / 1e9);
 }
 
-const struct value_kind kind_seconds = { read_seconds, show_seconds };
-const struct value_kind kind_seconds_alias = { read_seconds, NULL };
+const struct value_kind value_seconds = { read_seconds, show_seconds };
+const struct value_kind value_seconds_alias = { read_seconds, NULL };
 
 static bool read_count(const struct schema_key *key, const struct source *source, const char *path,
-                       const json_t *value, struct draft *draft) {
+                       const json_t *value, struct provider_draft *draft) {
     int64_t number;
     if (!whole_number(key, value, &number)) return wrong_value(key, source, path, value);
     *(int *)field(key, draft) = (int)number;
@@ -94,10 +94,10 @@ static json_t *show_count(const struct schema_key *key, const struct provider_co
     return json_integer(*(const int *)shown_field(key, config));
 }
 
-const struct value_kind kind_count = { read_count, show_count };
+const struct value_kind value_count = { read_count, show_count };
 
 static bool read_size(const struct schema_key *key, const struct source *source, const char *path,
-                      const json_t *value, struct draft *draft) {
+                      const json_t *value, struct provider_draft *draft) {
     int64_t number;
     if (!whole_number(key, value, &number)) return wrong_value(key, source, path, value);
     *(int64_t *)field(key, draft) = number;
@@ -108,10 +108,10 @@ static json_t *show_size(const struct schema_key *key, const struct provider_con
     return json_integer(*(const int64_t *)shown_field(key, config));
 }
 
-const struct value_kind kind_size = { read_size, show_size };
+const struct value_kind value_size = { read_size, show_size };
 
 static bool read_factor(const struct schema_key *key, const struct source *source, const char *path,
-                        const json_t *value, struct draft *draft) {
+                        const json_t *value, struct provider_draft *draft) {
     if (!json_is_number(value) || !in_limits(key, json_number_value(value)))
         return wrong_value(key, source, path, value);
     *(double *)field(key, draft) = json_number_value(value);
@@ -122,10 +122,10 @@ static json_t *show_factor(const struct schema_key *key, const struct provider_c
     return shown_number(*(const double *)shown_field(key, config));
 }
 
-const struct value_kind kind_factor = { read_factor, show_factor };
+const struct value_kind value_factor = { read_factor, show_factor };
 
 static bool read_flag(const struct schema_key *key, const struct source *source, const char *path,
-                      const json_t *value, struct draft *draft) {
+                      const json_t *value, struct provider_draft *draft) {
     if (!json_is_boolean(value)) return wrong_value(key, source, path, value);
     *(bool *)field(key, draft) = json_is_true(value);
     return true;
@@ -135,10 +135,10 @@ static json_t *show_flag(const struct schema_key *key, const struct provider_con
     return json_boolean(*(const bool *)shown_field(key, config));
 }
 
-const struct value_kind kind_flag = { read_flag, show_flag };
+const struct value_kind value_flag = { read_flag, show_flag };
 
 static bool replace_text(const struct schema_key *key, const struct source *source, char *text,
-                         struct draft *draft) {
+                         struct provider_draft *draft) {
     char **kept = field(key, draft);
     if (!text) return source_out_of_memory(source);
     free(*kept);
@@ -147,7 +147,7 @@ static bool replace_text(const struct schema_key *key, const struct source *sour
 }
 
 static bool read_text(const struct schema_key *key, const struct source *source, const char *path,
-                      const json_t *value, struct draft *draft) {
+                      const json_t *value, struct provider_draft *draft) {
     if (!json_is_string(value)) return wrong_value(key, source, path, value);
     return replace_text(key, source, strdup(json_string_value(value)), draft);
 }
@@ -157,10 +157,10 @@ static json_t *show_text(const struct schema_key *key, const struct provider_con
     return text && text[0] ? json_string(text) : NULL;
 }
 
-const struct value_kind kind_text = { read_text, show_text };
+const struct value_kind value_text = { read_text, show_text };
 
 static bool read_label(const struct schema_key *key, const struct source *source, const char *path,
-                       const json_t *value, struct draft *draft) {
+                       const json_t *value, struct provider_draft *draft) {
     const char *text = json_string_value(value);
     if (!text) return wrong_value(key, source, path, value);
     if (!text[0]) return source_problem(source, path, "expected %s; it is empty", key->expected);
@@ -170,10 +170,10 @@ static bool read_label(const struct schema_key *key, const struct source *source
     return replace_text(key, source, strdup(text), draft);
 }
 
-const struct value_kind kind_label = { read_label, show_text };
+const struct value_kind value_label = { read_label, show_text };
 
 static bool read_file(const struct schema_key *key, const struct source *source, const char *path,
-                      const json_t *value, struct draft *draft) {
+                      const json_t *value, struct provider_draft *draft) {
     const char *name = json_string_value(value);
     if (!name || !name[0] || !is_printable(name)) return wrong_value(key, source, path, value);
     char *file = source_file(source, path, name);
@@ -188,4 +188,4 @@ static bool read_file(const struct schema_key *key, const struct source *source,
     return replace_text(key, source, file, draft);
 }
 
-const struct value_kind kind_file = { read_file, show_text };
+const struct value_kind value_file = { read_file, show_text };

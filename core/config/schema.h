@@ -6,7 +6,7 @@
 #ifndef ASKFS_CORE_CONFIG_SCHEMA_H
 #define ASKFS_CORE_CONFIG_SCHEMA_H
 
-#include "core/config/draft.h"
+#include "core/config/provider_draft.h"
 
 struct schema_key;
 
@@ -14,7 +14,7 @@ struct schema_key;
 struct value_kind {
     /* Stores the value in draft, or tells the error. */
     bool (*read)(const struct schema_key *key, const struct source *source, const char *path,
-                 const json_t *value, struct draft *draft);
+                 const json_t *value, struct provider_draft *draft);
     /* The value in force, new reference, without secrets. NULL: not shown. Members NULL: never. */
     json_t *(*show)(const struct schema_key *key, const struct provider_config *config);
 };
@@ -25,7 +25,7 @@ struct schema_key {
     const char *group; /* "retry"; "": directly in the block */
     const char *name;
     const struct value_kind *kind;
-    size_t offset; /* in struct draft */
+    size_t offset; /* in struct provider_draft */
     double min, max;
     enum schema_owner owner;
     const char *expected; /* words for the values that are accepted */

@@ -33,7 +33,9 @@ static bool render_config(struct fs *fs, const struct node *node, struct bytes *
 }
 
 static bool render_version(struct fs *fs, const struct node *node, struct bytes *out) {
-    return append_line(out, text_without_newline(slice_of(fs->parts.version_text)));
+    return append_line(out, text_without_newline(slice_of(fs->parts.version_text))) &&
+           bytes_printf(out, "FUSE kernel interface %u.%u\n", fs->kernel_interface[0],
+                        fs->kernel_interface[1]);
 }
 
 const struct text text_readme = { .render = render_readme };

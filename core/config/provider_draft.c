@@ -1,4 +1,4 @@
-#include "core/config/draft.h"
+#include "core/config/provider_draft.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -39,8 +39,8 @@ bool config_is_route(const struct provider_config *provider) {
     return provider->type == &config_route_type;
 }
 
-bool draft_init(struct draft *draft, const char *name) {
-    *draft = (struct draft){ .config = defaults_of_all };
+bool provider_draft_init(struct provider_draft *draft, const char *name) {
+    *draft = (struct provider_draft){ .config = defaults_of_all };
     draft->config.name = strdup(name);
     draft->config.system = strdup("");
     return draft->config.name && draft->config.system;
@@ -60,14 +60,14 @@ void provider_config_finish(struct provider_config *config) {
     *config = (struct provider_config){ .name = NULL };
 }
 
-void draft_finish(struct draft *draft) {
+void provider_draft_finish(struct provider_draft *draft) {
     provider_config_finish(&draft->config);
     free(draft->api);
     draft->api = NULL;
 }
 
-static bool read_members(struct draft *draft, const struct source *source, const char *parent,
-                         const char *group, const json_t *block) {
+static bool read_members(struct provider_draft *draft, const struct source *source,
+                         const char *parent, const char *group, const json_t *block) {
     const char *name;
     json_t *value;
     char path[SOURCE_PATH_SIZE];
@@ -88,8 +88,8 @@ static bool read_members(struct draft *draft, const struct source *source, const
     return true;
 }
 
-bool draft_read(struct draft *draft, const struct source *source, const char *path,
-                const json_t *block) {
+bool provider_draft_read(struct provider_draft *draft, const struct source *source,
+                         const char *path, const json_t *block) {
     if (!json_is_object(block)) return source_problem(source, path, "expected an object");
     return read_members(draft, source, path, "", block);
 }
@@ -111,7 +111,7 @@ static bool problem_of(const struct blocks *blocks, const char *key, const char 
 }
 
 // In "defaults" a key may stand that means nothing to some types; in a block of its own it may not.
-static bool keys_fit(const struct draft *draft, const struct blocks *blocks) {
+static bool keys_fit(const struct provider_draft *draft, const struct blocks *blocks) {
     const char *name;
     json_t *value;
     bool is_route = config_is_route(&draft->config);
@@ -126,7 +126,7 @@ static bool keys_fit(const struct draft *draft, const struct blocks *blocks) {
     return true;
 }
 
-static bool complete_wire(struct draft *draft, const struct blocks *blocks) {
+static bool complete_wire(struct provider_draft *draft, const struct blocks *blocks) {
     char text[256];
     const struct provider_type *type = draft->config.type;
     bool is_own = json_object_get(blocks->own, "api") != NULL;
@@ -149,7 +149,7 @@ static bool is_embedded(const struct provider_type *type) {
     return strcmp(type->name, "sim") == 0;
 }
 
-static bool complete_base_url(struct draft *draft, const struct blocks *blocks) {
+static bool complete_base_url(struct provider_draft *draft, const struct blocks *blocks) {
     const char *problem = NULL;
     struct provider_config *config = &draft->config;
     const char *written = config->base_url ? config->base_url : config->type->base_url;
@@ -168,7 +168,7 @@ static bool complete_base_url(struct draft *draft, const struct blocks *blocks) 
 }
 
 // A variable that was not named in the configuration is for the host it is known for, and no other.
-static bool complete_key(struct draft *draft, const struct blocks *blocks) {
+static bool complete_key(struct provider_draft *draft, const struct blocks *blocks) {
     struct provider_config *config = &draft->config;
     const struct provider_type *type = config->type;
     const char *problem;
@@ -184,7 +184,7 @@ static bool complete_key(struct draft *draft, const struct blocks *blocks) {
     return true;
 }
 
-static bool complete_model(struct draft *draft, const struct blocks *blocks) {
+static bool complete_model(struct provider_draft *draft, const struct blocks *blocks) {
     struct provider_config *config = &draft->config;
     const char *usual = config_is_route(config) ? "" : config->type->default_model;
     if (config_is_route(config)) {
@@ -200,7 +200,7 @@ static bool complete_model(struct draft *draft, const struct blocks *blocks) {
 }
 
 // Nothing of a server applies to a route, even when it stands in "defaults".
-static bool complete_route(struct draft *draft, const struct blocks *blocks) {
+static bool complete_route(struct provider_draft *draft, const struct blocks *blocks) {
     struct provider_config *config = &draft->config;
     if (!config->route)
         return problem_of(blocks, "providers",
@@ -217,8 +217,8 @@ static bool complete_route(struct draft *draft, const struct blocks *blocks) {
     return complete_model(draft, blocks);
 }
 
-bool draft_complete(struct draft *draft, const struct source *source, const char *path,
-                    const json_t *own, const json_t *defaults) {
+bool provider_draft_complete(struct provider_draft *draft, const struct source *source,
+                             const char *path, const json_t *own, const json_t *defaults) {
     struct blocks blocks = { source, path, own, defaults };
     struct provider_config *config = &draft->config;
     if (!draft->chosen)

@@ -99,7 +99,7 @@ static bool add_providers(struct program *program) {
             return false;
         }
     }
-    return true;
+    return engine_link_routes(program->engine);
 }
 
 static bool needs_simulator(const struct config *config) {

@@ -9,12 +9,15 @@
 #include <stdio.h>
 
 #include "core/policy/breaker.h"
+#include "core/policy/budget.h"
+#include "core/policy/recovery.h"
 #include "core/policy/retry.h"
 #include "core/providers/types.h"
 
 struct timeouts {
     int64_t connection_ns;  /* until connected */
-    int64_t first_token_ns; /* until content, keep-alives do not count; 0: none */
+    int64_t headers_ns;     /* from connected to the reply's headers; 0: first_token alone counts */
+    int64_t first_token_ns; /* from connected to content, keep-alives do not count; 0: none */
     int64_t read_ns;        /* between bytes of progress; 0: none */
     int64_t total_ns;       /* from prompt to end; 0: none */
 };
@@ -27,8 +30,6 @@ struct key_config {
     char *name;     /* variable, file (~ expanded) or credential */
     char **command; /* NULL-ended argv */
 };
-
-enum recovery { RECOVERY_AUTO, RECOVERY_EXACT, RECOVERY_OFF };
 
 /* A directory of the mount: a provider, or a route, which chooses one (config_is_route). A route
  * has no wire, base_url, headers or key, and its model is ""; its type is config_route_type. */
@@ -46,10 +47,12 @@ struct provider_config {
     char *ca_file;   /* NULL: the system's */
     bool allow_http;
     struct key_config key;
+    bool background; /* Responses only: ask so that a broken stream can be attached to again */
     struct retry_policy retry;
+    struct retry_budget_policy retry_budget;
     struct breaker_policy breaker;
     struct timeouts timeouts;
-    enum recovery recovery;
+    enum recovery_policy recovery;
     int64_t max_prompt_bytes;   /* default 16 MiB */
     int64_t max_response_bytes; /* default 256 MiB; beyond it the answer fails */
     int64_t max_in_flight;      /* requests with an open transfer; further ones queue */

@@ -9,7 +9,7 @@
 enum { TYPES_MAX = 32 };
 
 static const char *const recovery_names[] = {
-    [RECOVERY_AUTO] = "auto", [RECOVERY_EXACT] = "exact", [RECOVERY_OFF] = "off", NULL
+    [RECOVER_AUTO] = "auto", [RECOVER_EXACT] = "exact", [RECOVER_OFF] = "off", NULL
 };
 
 char **copy_strings(const json_t *array) {
@@ -146,7 +146,7 @@ static bool read_recovery(const struct schema_key *key, const struct source *sou
     if (!word) return wrong_value(key, source, path, value);
     for (int i = 0; recovery_names[i]; i++) {
         if (strcmp(recovery_names[i], word) != 0) continue;
-        draft->config.recovery = (enum recovery)i;
+        draft->config.recovery = (enum recovery_policy)i;
         return true;
     }
     return unknown_word(source, path, "way of recovery", word, recovery_names);

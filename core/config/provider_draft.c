@@ -26,7 +26,7 @@ static const struct provider_config defaults_of_all = {
                   .first_token_ns = 120 * TIME_S,
                   .read_ns = 300 * TIME_S,
                   .total_ns = 0 },
-    .recovery = RECOVERY_AUTO,
+    .recovery = RECOVER_AUTO,
     .fallback_wait_max_ns = 5 * TIME_S,
     .max_prompt_bytes = INT64_C(16) << 20,
     .max_response_bytes = INT64_C(256) << 20,
@@ -234,6 +234,8 @@ bool provider_draft_complete(struct provider_draft *draft, const struct source *
     if (config_is_route(config)) return complete_route(draft, &blocks);
     free_strings(config->route);
     config->route = NULL;
+    bool is_told = json_object_get(own, "background") || json_object_get(defaults, "background");
+    if (!is_told) config->background = config->type->background;
     return complete_wire(draft, &blocks) && complete_base_url(draft, &blocks) &&
            complete_key(draft, &blocks) && complete_model(draft, &blocks);
 }

@@ -1,15 +1,12 @@
-/* One try at the provider: the body goes out, the reply comes in, and its end is judged. */
+/* One try at one provider: the body goes out, the reply comes in, and its end is judged. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/text.h"
 #include "core/engine/state.h"
-#include "core/providers/wire.h"
 
-enum { DRAIN_NS = TIME_S, GRACE_NS = 3 * TIME_S / 2 };
-
-static void attempt_failed(struct request *request, const struct failure *failure);
+enum { HEADERS_JUDGED_MAX = 128 };
 
 static struct timers *timers_of(struct request *request) {
     return request->provider->engine->parts.timers;
@@ -19,8 +16,12 @@ static int64_t now_of(const struct request *request) {
     return engine_now_ns(request->provider->engine);
 }
 
+static const struct provider_config *config_of(const struct request *request) {
+    return request->leg->target->config;
+}
+
 static const struct timeouts *limits_of(const struct request *request) {
-    return &request->provider->config->timeouts;
+    return &config_of(request)->timeouts;
 }
 
 struct attempt *attempt_newest(const struct request *request) {
@@ -28,8 +29,7 @@ struct attempt *attempt_newest(const struct request *request) {
 }
 
 // A limit of 0 means none.
-static void watch_phase(struct request *request, enum phase phase, int64_t from_ns,
-                        int64_t limit_ns) {
+void attempt_watch(struct request *request, enum phase phase, int64_t from_ns, int64_t limit_ns) {
     request->phase = phase;
     if (limit_ns > 0)
         timer_arm(timers_of(request), &request->phase_timer, time_after(from_ns, limit_ns));
@@ -37,41 +37,22 @@ static void watch_phase(struct request *request, enum phase phase, int64_t from_
         timer_disarm(timers_of(request), &request->phase_timer);
 }
 
-static void fail_with_us(struct request *request, enum failure_class class, const char *message) {
-    struct failure failure;
-    failure_from_us(class, message, &failure);
-    attempt_failed(request, &failure);
+// ---- the end ----
+
+static void count_tokens(const struct attempt *attempt) {
+    struct stats *stats = &attempt->target->stats;
+    if (attempt->usage.input_tokens > 0)
+        stats->input_tokens += (uint64_t)attempt->usage.input_tokens;
+    if (attempt->usage.output_tokens > 0)
+        stats->output_tokens += (uint64_t)attempt->usage.output_tokens;
 }
 
-// ---- what was learnt from the decoder ----
-
-static void take_facts(struct request *request) {
-    struct attempt *attempt = attempt_newest(request);
-    if (request->decoder && attempt) attempt->usage = decoder_facts(request->decoder)->usage;
-}
-
-static void count_tokens(struct request *request) {
-    const struct usage *usage = &attempt_newest(request)->usage;
-    struct stats *stats = &request->provider->stats;
-    if (usage->input_tokens > 0) stats->input_tokens += (uint64_t)usage->input_tokens;
-    if (usage->output_tokens > 0) stats->output_tokens += (uint64_t)usage->output_tokens;
-}
-
-static void close_record(struct request *request, const struct failure *failure) {
-    struct attempt *attempt = attempt_newest(request);
-    if (!attempt || attempt->ended_ns >= 0) return;
-    take_facts(request);
-    attempt->ended_ns = now_of(request);
-    attempt->http_status = request->reply_status;
-    attempt->bytes = store_length(&request->response);
-    enum failure_class class = failure ? failure->class : FAILURE_NONE;
-    if (!request->is_listing) request->provider->stats.attempts_by_class[class]++;
-    count_tokens(request);
-    if (!failure) return;
-    attempt->failure = malloc(sizeof(*failure));
-    if (attempt->failure) *attempt->failure = *failure;
-    if (failure->provider_request_id[0] && !attempt->provider_request_id)
-        attempt->provider_request_id = strdup(failure->provider_request_id);
+static void leave_flight(struct request *request) {
+    if (!request->in_flight) return;
+    request->in_flight = false;
+    struct provider *target = request->leg->target;
+    target->in_flight--;
+    pacer_note_ended(&target->pacer, now_of(request));
 }
 
 void attempt_abandon(struct request *request) {
@@ -84,190 +65,43 @@ void attempt_abandon(struct request *request) {
     request_release(request); // attempt_start's
 }
 
-void attempt_end_failed(struct request *request, const struct failure *failure) {
-    close_record(request, failure);
-    attempt_abandon(request);
-}
-
-// ---- again, or not ----
-
-static void forget_text(struct request *request) {
-    store_clear(&request->response);
-    store_clear(&request->reasoning);
-    decoder_destroy(request->decoder);
-    request->decoder = NULL;
-}
-
-static void wait_for_retry(struct request *request, const struct failure *failure,
-                           const struct retry_decision *decision) {
-    struct stats *stats = &request->provider->stats;
+void attempt_close(struct request *request, const struct failure *failure) {
     struct attempt *attempt = attempt_newest(request);
-    int shown = attempt->number < RETRY_ATTEMPTS_SHOWN ? attempt->number : RETRY_ATTEMPTS_SHOWN;
-    stats->retries_total++;
-    stats->retries[failure->class][shown]++;
-    if (store_length(&request->response) || store_length(&request->reasoning)) {
-        stats->reconnects_total++;
-        request->reconnects++;
-        request->recovery = "restart";
-        attempt->restarted = true;
+    if (request->leg) leave_flight(request);
+    if (attempt && attempt->ended_ns < 0) {
+        if (request->decoder) attempt->usage = decoder_facts(request->decoder)->usage;
+        attempt->ended_ns = now_of(request);
+        attempt->http_status = request->reply_status;
+        count_tokens(attempt);
+        if (!failure && !request->is_listing)
+            attempt->target->stats.attempts_by_class[FAILURE_NONE]++;
+        if (failure) {
+            attempt->failure = malloc(sizeof(*failure));
+            if (attempt->failure) *attempt->failure = *failure;
+            if (failure->provider_request_id[0] && !attempt->provider_request_id)
+                attempt->provider_request_id = strdup(failure->provider_request_id);
+        }
     }
-    forget_text(request);
-    attempt->delay_ns = decision->delay_ns;
-    attempt->delay_reason = decision->reason;
-    request->retry_reason = decision->reason;
-    request->retry_at_ns = time_after(now_of(request), decision->delay_ns);
-    request->state = REQUEST_RETRYING;
-    request_changed(request);
-    watch_phase(request, PHASE_RETRY, request->retry_at_ns, 1);
-}
-
-static void note_pause(struct request *request, const struct failure *failure,
-                       const struct retry_decision *decision) {
-    if (failure->class != FAILURE_RATE_LIMIT) return;
-    int64_t delay_ns = failure->retry_after_ns;
-    if (delay_ns < 0) delay_ns = decision->verdict == RETRY_AGAIN ? decision->delay_ns : 0;
-    pause_note(&request->provider->pause, now_of(request), delay_ns);
-}
-
-// Nothing given to a reader can be taken back; text that nobody saw may be asked for again.
-static void attempt_failed(struct request *request, const struct failure *failure) {
-    struct provider *provider = request->provider;
-    attempt_end_failed(request, failure);
-    request->spent.once_used += failure->retry_once;
-    struct retry_decision decision = retry_decide(&provider->config->retry, failure,
-                                                  &request->spent, now_of(request),
-                                                  &provider->engine->random);
-    note_pause(request, failure, &decision);
-    if (request->text_given || decision.verdict == RETRY_GIVE_UP) {
-        attempt_newest(request)->delay_reason = decision.reason;
-        request->retry_reason = decision.reason;
-        request_end(request, REQUEST_FAILED, failure);
-        return;
-    }
-    if (decision.reason == RETRY_FRESH) {
-        request->spent.free_retry_used = true;
-        request->spent.made--;
-    }
-    wait_for_retry(request, failure, &decision);
-}
-
-// The breaker may have opened, or closed, while the request waited.
-static bool may_ask_again(struct request *request) {
-    struct provider *provider = request->provider;
-    if (request->is_listing) return true;
-    int64_t now_ns = now_of(request);
-    if (request->permit.generation == provider->breaker.generation) return true;
-    struct breaker_permit permit;
-    if (!breaker_allows(&provider->breaker, now_ns, &permit)) return false;
-    breaker_note(&provider->breaker, request->permit, BREAKER_NEUTRAL, now_ns,
-                 &provider->engine->random);
-    request->permit = permit;
-    return true;
-}
-
-static void retry_is_due(struct request *request) {
-    int64_t pause_ns = pause_left_ns(&request->provider->pause, now_of(request));
-    if (pause_ns > 0) {
-        request->retry_at_ns = time_after(now_of(request), pause_ns);
-        watch_phase(request, PHASE_RETRY, request->retry_at_ns, 1);
-        return;
-    }
-    if (may_ask_again(request)) {
-        attempt_start(request);
-        return;
-    }
-    const struct attempt *attempt = attempt_newest(request);
-    struct failure failure;
-    if (attempt->failure)
-        failure = *attempt->failure;
-    else
-        failure_from_us(FAILURE_INTERNAL, "out of memory", &failure);
-    request_end(request, REQUEST_FAILED, &failure);
-}
-
-// ---- the answer ----
-
-static void complete(struct request *request) {
-    const struct decoder_facts *facts = decoder_facts(request->decoder);
-    if (facts->filtered) {
-        struct failure failure;
-        failure_from_stream(STREAM_FILTERED, slice_of(facts->finish_reason), &failure);
-        attempt_end_failed(request, &failure);
-        request_end(request, REQUEST_FAILED, &failure);
-        return;
-    }
-    close_record(request, NULL);
-    // The last bytes of the reply let the connection be used again; the reader need not wait.
-    request->draining = request->transfer != NULL;
-    if (request->draining) watch_phase(request, PHASE_DRAIN, now_of(request), DRAIN_NS);
-    request_end(request, REQUEST_DONE, NULL);
-}
-
-static void note_progress(struct request *request, uint64_t progress) {
-    struct attempt *attempt = attempt_newest(request);
-    struct stats *stats = &request->provider->stats;
-    int64_t now_ns = now_of(request);
-    if (request->progress == 0) {
-        attempt->first_content_ns = now_ns;
-        histogram_note(&stats->ttft, now_ns - attempt->started_ns);
-        recent_note(&stats->ttft_recent, now_ns - attempt->started_ns);
-        request->state = REQUEST_STREAMING;
-        if (request->first_content_ns < 0) request->first_content_ns = now_ns;
-        watch_phase(request, PHASE_READ, now_ns, limits_of(request)->read_ns);
-    } else {
-        histogram_note(&stats->inter_token, now_ns - request->progress_ns);
-    }
-    request->progress = progress;
-    request->progress_ns = now_ns;
-}
-
-static bool keep_gain(struct request *request, struct gain *gain) {
-    bool kept = store_append(&request->response, bytes_slice(&gain->text)) &&
-                store_append(&request->reasoning, bytes_slice(&gain->reasoning));
-    return kept;
-}
-
-static void judge(struct request *request, enum decoder_status status, struct gain *gain) {
-    const struct decoder_facts *facts = decoder_facts(request->decoder);
-    bool kept = keep_gain(request, gain);
-    bytes_clear(&gain->text);
-    bytes_clear(&gain->reasoning);
-    if (facts->progress != request->progress) {
-        note_progress(request, facts->progress);
-        request_changed(request);
-    }
-    if (!kept) {
-        fail_with_us(request, FAILURE_INTERNAL,
-                     "the answer passed max_response_bytes, or memory is short");
-        return;
-    }
-    switch (status) {
-    case DECODER_MORE:
-        break;
-    case DECODER_FINISHING:
-        if (request->phase != PHASE_GRACE)
-            watch_phase(request, PHASE_GRACE, now_of(request), GRACE_NS);
-        break;
-    case DECODER_DONE:
-        complete(request);
-        break;
-    case DECODER_FAILED: {
-        struct failure failure = facts->failure;
-        attempt_failed(request, &failure);
-        break;
-    }
-    }
+    if (failure) attempt_abandon(request);
 }
 
 // ---- events of the transfer ----
 
 static void on_connected(void *owner) {
     struct request *request = owner;
+    const struct timeouts *limits = limits_of(request);
     if (request->state != REQUEST_CONNECTING) return;
-    attempt_newest(request)->connected_ns = now_of(request);
+    struct attempt *attempt = attempt_newest(request);
+    attempt->connected_ns = now_of(request);
+    attempt->connect_ns = attempt->connected_ns - attempt->started_ns;
     request->state = REQUEST_WAITING;
     request_changed(request);
-    watch_phase(request, PHASE_FIRST_TOKEN, now_of(request), limits_of(request)->first_token_ns);
+    bool headers_first = limits->headers_ns > 0 && (limits->first_token_ns == 0 ||
+                                                    limits->headers_ns < limits->first_token_ns);
+    if (headers_first)
+        attempt_watch(request, PHASE_HEADERS, now_of(request), limits->headers_ns);
+    else
+        attempt_watch(request, PHASE_FIRST_TOKEN, now_of(request), limits->first_token_ns);
 }
 
 static void note_request_id(struct request *request, const struct header *header) {
@@ -308,25 +142,31 @@ static void on_headers(void *owner, int status, const struct header *headers, si
         if (slice_equals_nocase(headers[i].name, "content-type")) content_type = headers[i].value;
         if (!is_answer(request)) keep_header(request, &headers[i]);
     }
-    if (!is_answer(request) || request->is_listing) return;
-    const struct provider_config *config = request->provider->config;
-    request->decoder = config->wire->decoder_create(&config->type->dialect, content_type);
-    if (!request->decoder) fail_with_us(request, FAILURE_INTERNAL, "out of memory");
+    if (request->is_listing) return;
+    struct provider *target = request->leg->target;
+    pacer_note_headers(&target->pacer, headers, count, now_of(request),
+                       engine_wall_ns(target->engine));
+    if (!is_answer(request)) return;
+    pacer_note_accepted(&target->pacer, now_of(request));
+    if (request->phase == PHASE_HEADERS)
+        attempt_watch(request, PHASE_FIRST_TOKEN, attempt_newest(request)->connected_ns,
+                      limits_of(request)->first_token_ns);
+    if (!answer_open(request, content_type))
+        request_fail_with_us(request, FAILURE_INTERNAL, "out of memory");
+    else
+        queue_release(target);
 }
 
 static void on_body(void *owner, struct slice bytes) {
     struct request *request = owner;
     if (request_has_ended(request)) return;
-    if (!is_answer(request) || request->is_listing) {
-        size_t room = request->reply_body.length_max - request->reply_body.length;
-        bytes_append(&request->reply_body, bytes.data, bytes.length < room ? bytes.length : room);
+    if (is_answer(request) && !request->is_listing) {
+        answer_feed(request, bytes);
         return;
     }
-    struct gain *gain = &request->provider->engine->gain;
-    judge(request, decoder_feed(request->decoder, bytes, gain), gain);
+    size_t room = request->reply_body.length_max - request->reply_body.length;
+    bytes_append(&request->reply_body, bytes.data, bytes.length < room ? bytes.length : room);
 }
-
-enum { HEADERS_JUDGED_MAX = 128 };
 
 static void judge_failing_reply(struct request *request) {
     struct header headers[HEADERS_JUDGED_MAX];
@@ -346,29 +186,27 @@ static void judge_failing_reply(struct request *request) {
                                   .body = bytes_slice(&request->reply_body) };
     struct failure failure;
     failure_from_reply(&reply, &failure);
-    attempt_failed(request, &failure);
+    course_attempt_failed(request, &failure);
 }
 
 static void judge_end(struct request *request, const struct transfer_result *result) {
-    struct attempt *attempt = attempt_newest(request);
-    attempt->connect_ns = result->connect_ns;
-    bool got_bytes = request->decoder != NULL;
-    if (request->phase == PHASE_GRACE) {
-        complete(request);
+    if (result->connect_ns >= 0) attempt_newest(request)->connect_ns = result->connect_ns;
+    bool was_complete = request->phase == PHASE_GRACE;
+    if (was_complete) {
+        course_complete(request);
     } else if (result->end == TRANSPORT_OK && request->is_listing && is_answer(request)) {
         listing_ended(request);
     } else if (request->reply_status && !is_answer(request)) {
         judge_failing_reply(request); // its verdict is in even when its body broke off
-    } else if (result->end == TRANSPORT_OK && request->decoder) {
-        struct gain *gain = &request->provider->engine->gain;
-        judge(request, decoder_end(request->decoder, gain), gain);
+    } else if (result->end == TRANSPORT_OK && is_answer(request)) {
+        answer_end(request);
     } else {
         struct failure failure;
         failure_from_transport(result->end == TRANSPORT_OK ? TRANSPORT_EMPTY_REPLY : result->end,
-                               got_bytes, result->detail, &failure);
-        request->spent.reused_connection =
+                               is_answer(request), result->detail, &failure);
+        request->leg->spent.reused_connection =
             result->reused_connection && request->reply_status == 0;
-        attempt_failed(request, &failure);
+        course_attempt_failed(request, &failure);
     }
 }
 
@@ -381,36 +219,45 @@ static void on_done(void *owner, const struct transfer_result *result) {
     request_release(request); // attempt_start's
 }
 
+// ---- time is up ----
+
+static void time_is_up(struct request *request, enum timer_end timer, int64_t limit_ns) {
+    struct failure failure;
+    failure_from_timer(timer, limit_ns, &failure);
+    course_attempt_failed(request, &failure);
+}
+
 void attempt_phase_timer(void *owner) {
     struct request *request = owner;
     const struct timeouts *limits = limits_of(request);
-    struct failure failure;
     switch (request->phase) {
     case PHASE_CONNECT:
-        failure_from_timer(TIMER_CONNECT, limits->connection_ns, &failure);
+        time_is_up(request, TIMER_CONNECT, limits->connection_ns);
+        break;
+    case PHASE_HEADERS:
+        time_is_up(request, TIMER_HEADERS, limits->headers_ns);
         break;
     case PHASE_FIRST_TOKEN:
-        failure_from_timer(request->reply_status ? TIMER_FIRST_TOKEN : TIMER_HEADERS,
-                           limits->first_token_ns, &failure);
+        time_is_up(request, request->reply_status ? TIMER_FIRST_TOKEN : TIMER_HEADERS,
+                   limits->first_token_ns);
         break;
     case PHASE_READ:
-        if (now_of(request) - request->progress_ns < limits->read_ns) {
-            watch_phase(request, PHASE_READ, request->progress_ns, limits->read_ns);
-            return;
-        }
-        failure_from_timer(TIMER_READ, limits->read_ns, &failure);
+        // Moving the timer with each token would cost more than looking now.
+        if (now_of(request) - request->progress_ns < limits->read_ns)
+            attempt_watch(request, PHASE_READ, request->progress_ns, limits->read_ns);
+        else
+            time_is_up(request, TIMER_READ, limits->read_ns);
         break;
     case PHASE_GRACE:
-        complete(request);
-        return;
+        course_complete(request);
+        break;
     case PHASE_DRAIN:
         attempt_abandon(request);
-        return;
+        break;
     case PHASE_RETRY:
-        retry_is_due(request);
-        return;
+        course_retry_is_due(request);
+        break;
     }
-    attempt_failed(request, &failure);
 }
 
 // ---- start ----
@@ -423,6 +270,9 @@ static struct attempt *add_attempt(struct request *request) {
     struct attempt *attempt = &attempts[request->attempt_count++];
     *attempt = (struct attempt){
         .number = (int)count,
+        .target = request->leg->target,
+        .settings = settings_keep(request->leg->settings),
+        .method = request->method,
         .started_ns = now_of(request),
         .started_wall_ns = engine_wall_ns(request->provider->engine),
         .connected_ns = -1,
@@ -432,61 +282,110 @@ static struct attempt *add_attempt(struct request *request) {
         .delay_ns = -1,
         .usage = { USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN },
     };
-    request->spent.made++;
-    if (!request->is_listing) request->provider->stats.attempts_total++;
+    request->leg->spent.made++;
+    if (!request->is_listing) request->leg->target->stats.attempts_total++;
     return attempt;
 }
 
-bool attempt_write_body(const struct request *request, struct bytes *out) {
-    const struct provider_config *config = request->provider->config;
-    struct question question = {
-        .model = request->settings->model,
-        .prompt = bytes_slice(&request->prompt),
-        .system = slice_of(request->settings->system),
-        .options = request->settings->options,
-    };
-    return config->wire->write_request(&question, &config->type->dialect, out);
+// Without a chance to go on by its cursor, nobody needs the response to outlive its connection.
+static bool asks_in_background(const struct request *request, const struct leg *leg) {
+    const struct provider_config *config = leg->target->config;
+    return config->background && config->wire->write_resume_path &&
+           request->provider->config->recovery != RECOVER_OFF &&
+           !(leg->model && leg->model->refuses_background);
 }
 
-static bool write_body(struct request *request) {
+static bool write_question(const struct request *request, const struct leg *leg,
+                           struct bytes *out) {
+    enum recovery_method method = request->method;
+    const struct provider_config *config = leg->target->config;
+    struct question question = {
+        .model = leg->settings->model,
+        .prompt = bytes_slice(&request->prompt),
+        .system = slice_of(leg->settings->system),
+        .options = leg->settings->options,
+        .background = asks_in_background(request, leg),
+    };
+    if (method == RECOVERY_PREFILL) question.continuation = CONTINUATION_PREFILL;
+    if (method == RECOVERY_CONTINUE) question.continuation = CONTINUATION_INSTRUCTED;
+    char *partial = NULL;
+    if (question.continuation != CONTINUATION_NONE) {
+        partial = store_copy(&request->response, &question.partial.length);
+        if (!partial) return false;
+        question.partial.data = partial;
+    }
+    bool written = config->wire->write_request(&question, &config->type->dialect, out);
+    free(partial);
+    return written;
+}
+
+bool attempt_write_body(const struct request *request, struct bytes *out) {
+    const struct leg *leg = request->leg ? request->leg : &request->legs[0];
+    return write_question(request, leg, out);
+}
+
+// Where the attempt goes, and with what; a GET has no body.
+static bool write_exchange(struct request *request) {
+    struct leg *leg = request->leg;
     bytes_clear(&request->body);
-    return request->is_listing || attempt_write_body(request, &request->body);
+    if (request->is_listing) return true;
+    free(request->url);
+    request->url = NULL;
+    if (request->method != RECOVERY_CURSOR) {
+        request->in_background = asks_in_background(request, leg);
+        return write_question(request, leg, &request->body);
+    }
+    struct bytes url;
+    bytes_init(&url, 4096);
+    if (bytes_append_text(&url, leg->target->base_url) &&
+        leg->target->config->wire->write_resume_path(decoder_facts(request->decoder), &url))
+        request->url = bytes_take(&url);
+    bytes_finish(&url);
+    return request->url != NULL;
 }
 
 static void forget_reply(struct request *request) {
     request->reply_status = 0;
-    request->progress = 0;
+    request->has_content = false;
     bytes_finish(&request->reply_headers);
     bytes_finish(&request->reply_body);
 }
 
-void attempt_start(struct request *request) {
+static bool start_transfer(struct request *request) {
     static const struct transfer_events events = {
         .connected = on_connected, .headers = on_headers, .body = on_body, .done = on_done
     };
-    struct provider *provider = request->provider;
-    struct transport *transport = provider->engine->parts.transport;
-    struct failure failure;
+    struct leg *leg = request->leg;
+    struct transport *transport = leg->target->engine->parts.transport;
+    struct transfer_request transfer = {
+        .url = request->url ? request->url : leg->target->url,
+        .body = bytes_slice(&request->body),
+        .headers = leg->target->headers,
+        .secret_header = leg->target->secret_header,
+        .ca_file = leg->target->config->ca_file,
+        .fresh_connection = leg->wants_fresh_connection,
+    };
+    leg->wants_fresh_connection = false;
+    request->transfer = transport->start(transport, &transfer, &events, request);
+    return request->transfer != NULL;
+}
+
+void attempt_start(struct request *request) {
+    struct provider *target = request->leg->target;
     assert(!request->transfer);
     forget_reply(request);
-    if (!add_attempt(request) || !write_body(request)) goto no_memory;
-    struct transfer_request transfer = {
-        .url = request->url ? request->url : provider->url,
-        .body = request->is_listing ? (struct slice){ 0 } : bytes_slice(&request->body),
-        .headers = provider->headers,
-        .secret_header = provider->secret_header,
-        .ca_file = provider->config->ca_file,
-        .fresh_connection = request->retry_reason == RETRY_FRESH && request->attempt_count > 1,
-    };
-    request->transfer = transport->start(transport, &transfer, &events, request);
-    if (!request->transfer) goto no_memory;
+    if (!add_attempt(request) || !write_exchange(request) || !answer_begin(request) ||
+        !start_transfer(request)) {
+        request_fail_with_us(request, FAILURE_INTERNAL, "out of memory");
+        return;
+    }
     request_keep(request); // until the transfer is over
+    if (!request->is_listing) {
+        request->in_flight = true;
+        target->in_flight++;
+        pacer_note_sent(&target->pacer, now_of(request));
+    }
     request->state = REQUEST_CONNECTING;
     request_changed(request);
-    watch_phase(request, PHASE_CONNECT, now_of(request), limits_of(request)->connection_ns);
-    return;
-
-no_memory:
-    failure_from_us(FAILURE_INTERNAL, "out of memory", &failure);
-    request_end(request, REQUEST_FAILED, &failure);
+    attempt_watch(request, PHASE_CONNECT, now_of(request), limits_of(request)->connection_ns);
 }

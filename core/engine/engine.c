@@ -23,19 +23,26 @@ struct engine *engine_create(const struct engine_parts *parts) {
     engine->started_wall_ns = parts->clock->wall_ns;
     bytes_init(&engine->gain.text, GAIN_BYTES_MAX);
     bytes_init(&engine->gain.reasoning, GAIN_BYTES_MAX);
+    bytes_init(&engine->joined, GAIN_BYTES_MAX);
     return engine;
+}
+
+void engine_stop(struct engine *engine) {
+    for (size_t i = 0; i < engine->provider_count; i++)
+        provider_cancel_all(engine->providers[i]);
+    engine_flush(engine);
 }
 
 void engine_destroy(struct engine *engine) {
     if (!engine) return;
-    for (size_t i = 0; i < engine->provider_count; i++)
-        provider_cancel_all(engine->providers[i]);
-    engine_flush(engine);
+    engine_stop(engine);
+    farewells_end(engine);
     for (size_t i = 0; i < engine->provider_count; i++)
         provider_destroy(engine->providers[i]);
     free(engine->providers);
     bytes_finish(&engine->gain.text);
     bytes_finish(&engine->gain.reasoning);
+    bytes_finish(&engine->joined);
     free(engine);
 }
 
@@ -52,6 +59,12 @@ struct provider *engine_add_provider(struct engine *engine, const struct provide
     provider->key_problem = key_problem;
     engine->providers[engine->provider_count++] = provider;
     return provider;
+}
+
+bool engine_link_routes(struct engine *engine) {
+    for (size_t i = 0; i < engine->provider_count; i++)
+        if (!provider_link(engine->providers[i])) return false;
+    return true;
 }
 
 size_t engine_provider_count(const struct engine *engine) {

@@ -27,7 +27,11 @@ struct engine_parts {
 };
 
 struct engine *engine_create(const struct engine_parts *parts);
-/* Cancels every request upstream, answers every watcher, frees all. */
+/* Cancels every request, upstream too, and tells every watcher. What providers must be told may
+ * still be on its way: engine_says_farewell. */
+void engine_stop(struct engine *engine);
+bool engine_says_farewell(const struct engine *engine);
+/* engine_stop without waiting for anything, then frees all; accepts NULL. */
 void engine_destroy(struct engine *engine);
 
 /* Adds a directory. config is borrowed for the engine's life; secret_header is the header line with
@@ -36,6 +40,9 @@ void engine_destroy(struct engine *engine);
 struct provider *engine_add_provider(struct engine *engine, const struct provider_config *config,
                                      const char *secret_header, const char *key_problem,
                                      const char *base_url);
+
+/* After the last provider was added: routes find theirs. False: no memory. */
+bool engine_link_routes(struct engine *engine);
 
 size_t engine_provider_count(const struct engine *engine);
 struct provider *engine_provider(const struct engine *engine, size_t index);

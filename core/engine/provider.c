@@ -50,27 +50,34 @@ static struct settings *settings_of(const struct provider_config *config) {
     return settings;
 }
 
-static void release_timer_fired(void *owner) {
-    struct provider *provider = owner;
-    provider_release_queue(provider);
+enum { TIMERS = 2 };
+
+// A route sends nothing itself.
+static bool make_address(struct provider *provider, const char *base_url) {
+    const struct provider_config *config = provider->config;
+    if (config_is_route(config)) base_url = "";
+    provider->base_url = strdup(base_url ? base_url : config->base_url);
+    if (!provider->base_url || config_is_route(config)) return provider->base_url != NULL;
+    provider->url = join(provider->base_url, config->wire->path);
+    provider->headers = constant_headers(config);
+    return provider->url && provider->headers;
 }
 
 struct provider *provider_create(struct engine *engine, const struct provider_config *config,
                                  const char *base_url) {
     struct provider *provider = calloc(1, sizeof(*provider));
     if (!provider) return NULL;
-    if (!timers_reserve(engine->parts.timers, 1)) goto free_provider;
+    if (!timers_reserve(engine->parts.timers, TIMERS)) goto free_provider;
     provider->engine = engine;
     provider->config = config;
-    provider->base_url = strdup(base_url ? base_url : config->base_url);
-    if (!provider->base_url) goto destroy_provider;
-    provider->url = join(provider->base_url, config->wire->path);
-    provider->headers = constant_headers(config);
-    provider->settings = settings_of(config);
-    if (!provider->url || !provider->headers || !provider->settings) goto destroy_provider;
-    breaker_init(&provider->breaker, &config->breaker);
+    model_states_init(&provider->models, &config->breaker);
+    pacer_init(&provider->pacer);
+    retry_budget_init(&provider->budget, &config->retry_budget, engine_now_ns(engine));
     stats_init(&provider->stats);
-    timer_init(&provider->release_timer, release_timer_fired, provider);
+    timer_init(&provider->release_timer, queue_release_timer, provider);
+    timer_init(&provider->probe_timer, health_probe_timer, provider);
+    provider->settings = settings_of(config);
+    if (!provider->settings || !make_address(provider, base_url)) goto destroy_provider;
     return provider;
 
 destroy_provider:
@@ -81,12 +88,51 @@ free_provider:
     return NULL;
 }
 
+static bool is_member(const struct provider *route, const struct provider *provider) {
+    for (size_t i = 0; i < route->member_count; i++)
+        if (route->members[i] == provider) return true;
+    return false;
+}
+
+// Routes within routes stand for their providers; the configuration has no circles.
+static bool add_members(struct provider *route, const struct provider_config *config) {
+    for (size_t i = 0; config->route[i]; i++) {
+        struct provider *member = engine_find_provider(route->engine, config->route[i]);
+        if (config_is_route(member->config)) {
+            if (!add_members(route, member->config)) return false;
+            continue;
+        }
+        if (is_member(route, member)) continue;
+        struct provider **grown =
+            realloc(route->members, (route->member_count + 1) * sizeof(struct provider *));
+        if (!grown) return false;
+        route->members = grown;
+        route->members[route->member_count++] = member;
+    }
+    return true;
+}
+
+// A route lacks a key when all of its providers do.
+static const char *key_problem_of(const struct provider *route) {
+    for (size_t i = 0; i < route->member_count; i++)
+        if (!route->members[i]->key_problem) return NULL;
+    return "none of the providers of this route has its key: see the status of each";
+}
+
+bool provider_link(struct provider *provider) {
+    if (!config_is_route(provider->config)) return true;
+    if (!add_members(provider, provider->config)) return false;
+    provider->key_problem = key_problem_of(provider);
+    return true;
+}
+
 void provider_cancel_all(struct provider *provider) {
     for (struct request *request = provider->newest; request; request = request->older) {
         request_cancel(request);
         attempt_abandon(request);
     }
     if (provider->listing) request_cancel(provider->listing);
+    if (provider->probe) request_cancel(provider->probe);
 }
 
 static void remove_request(struct provider *provider, struct request *request) {
@@ -105,13 +151,18 @@ static void remove_request(struct provider *provider, struct request *request) {
 }
 
 void provider_destroy(struct provider *provider) {
-    timer_disarm(provider->engine->parts.timers, &provider->release_timer);
-    timers_release(provider->engine->parts.timers, 1);
+    struct timers *timers = provider->engine->parts.timers;
+    timer_disarm(timers, &provider->release_timer);
+    timer_disarm(timers, &provider->probe_timer);
     request_release(provider->listing);
+    request_release(provider->probe);
     request_release(provider->last_sent);
     while (provider->newest)
         remove_request(provider, provider->newest);
+    timers_release(timers, TIMERS);
+    model_states_finish(&provider->models);
     settings_release(provider->settings);
+    free(provider->members);
     free(provider->last_error);
     free(provider->headers);
     free(provider->url);
@@ -127,14 +178,45 @@ const struct provider_config *provider_config(const struct provider *provider) {
     return provider->config;
 }
 
+const struct model_state *provider_model_state(const struct provider *provider) {
+    return model_states_find(&provider->models, provider->settings->model);
+}
+
+static bool breaker_admits(const struct provider *provider) {
+    const struct model_state *model = provider_model_state(provider);
+    if (model) return breaker_would_allow(&model->breaker, engine_now_ns(provider->engine));
+    return !provider->models.commanded || provider->models.command != BREAKER_FORCE_OPEN;
+}
+
+static bool has_room(const struct provider *provider) {
+    int64_t now_ns = engine_now_ns(provider->engine);
+    bool goes_on = provider->in_flight < (size_t)provider->config->max_in_flight &&
+                   pacer_next_ns(&provider->pacer, now_ns) <= now_ns;
+    return goes_on || provider->queue.count < (size_t)provider->config->max_queued;
+}
+
+// A route refuses only what each of its providers refuses; the first one's reason is told.
+static enum failure_class route_admits(const struct provider *route) {
+    enum failure_class first = FAILURE_NONE;
+    for (size_t i = 0; i < route->member_count; i++) {
+        enum failure_class class = provider_admits(route->members[i]);
+        if (class == FAILURE_NONE) return FAILURE_NONE;
+        if (first == FAILURE_NONE || first == FAILURE_AUTH) first = class;
+    }
+    return first;
+}
+
 enum failure_class provider_admits(const struct provider *provider) {
     if (provider->key_problem) return FAILURE_AUTH;
-    if (!breaker_would_allow(&provider->breaker, engine_now_ns(provider->engine)))
-        return FAILURE_BREAKER_OPEN;
-    if (provider->in_flight >= (size_t)provider->config->max_in_flight &&
-        provider->queued >= (size_t)provider->config->max_queued)
-        return FAILURE_RATE_LIMIT;
-    return FAILURE_NONE;
+    if (provider->members) return route_admits(provider);
+    if (!breaker_admits(provider)) return FAILURE_BREAKER_OPEN;
+    return has_room(provider) ? FAILURE_NONE : FAILURE_RATE_LIMIT;
+}
+
+static void command_breakers(struct provider *provider, enum breaker_command command) {
+    for (size_t i = 0; i < provider->member_count; i++)
+        command_breakers(provider->members[i], command);
+    health_command(provider, command);
 }
 
 bool provider_command_breaker(struct provider *provider, struct slice text) {
@@ -147,31 +229,41 @@ bool provider_command_breaker(struct provider *provider, struct slice text) {
                      { "auto", BREAKER_AUTO } };
     for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
         if (!slice_equals(slice_trim(text), commands[i].word)) continue;
-        enum breaker_state before = provider->breaker.state;
-        breaker_command(&provider->breaker, commands[i].command, engine_now_ns(provider->engine));
-        if (provider->breaker.state != before)
-            provider->stats.breaker_transitions[provider->breaker.state]++;
-        if (provider->breaker.state == BREAKER_OPEN) provider->breaker_cause = "command";
+        command_breakers(provider, commands[i].command);
         return true;
     }
     return false;
 }
 
+static const char *route_state_name(const struct provider *route) {
+    bool all_well = true;
+    bool any_well = false;
+    for (size_t i = 0; i < route->member_count; i++) {
+        bool is_well = strcmp(provider_state_name(route->members[i]), "ok") == 0;
+        all_well &= is_well;
+        any_well |= is_well;
+    }
+    if (all_well) return "ok";
+    return any_well || provider_admits(route) == FAILURE_NONE ? "degraded" : "down";
+}
+
 const char *provider_state_name(const struct provider *provider) {
     int64_t now_ns = engine_now_ns(provider->engine);
     if (provider->key_problem) return "no_key";
-    enum breaker_state state = breaker_state_at(&provider->breaker, now_ns);
-    if (state == BREAKER_OPEN) return "down";
-    if (pause_left_ns(&provider->pause, now_ns) > 0) return "rate_limited";
-    if (state == BREAKER_HALF_OPEN || breaker_failures(&provider->breaker, now_ns) > 0)
-        return "degraded";
-    return "ok";
+    if (provider->members) return route_state_name(provider);
+    if (!breaker_admits(provider)) return "down";
+    if (pacer_pause_left_ns(&provider->pacer, now_ns) > 0) return "rate_limited";
+    const struct model_state *model = provider_model_state(provider);
+    if (!model) return "ok";
+    bool is_closed = breaker_state_at(&model->breaker, now_ns) == BREAKER_CLOSED;
+    return is_closed && breaker_failures(&model->breaker, now_ns) == 0 ? "ok" : "degraded";
 }
 
-void provider_note_error(struct provider *provider, const struct request *request) {
+void provider_note_error(struct provider *provider, const struct request *request,
+                         const struct failure *failure) {
     if (!provider->last_error) provider->last_error = calloc(1, sizeof(*provider->last_error));
     if (!provider->last_error) return; // the request's own error file still tells
-    provider->last_error->failure = *request->failure;
+    provider->last_error->failure = *failure;
     provider->last_error->wall_ns = engine_wall_ns(provider->engine);
     provider->last_error->attempts = request->attempt_count;
     memcpy(provider->last_error->request_id, request->id, sizeof(request->id));
@@ -202,7 +294,7 @@ static const char *set_settings(struct provider *provider, struct slice model, s
 
 const char *provider_set_model(struct provider *provider, struct slice text) {
     struct slice model = slice_trim(text);
-    if (model.length == 0) return "a model needs a name";
+    if (model.length == 0 && !provider->members) return "a model needs a name";
     char shown[2048];
     text_printable(shown, sizeof(shown), model);
     if (!slice_equals(model, shown)) return "a model's name is one line of printable text";
@@ -227,8 +319,8 @@ const char *provider_set_options(struct provider *provider, struct slice text) {
             return "options must be one JSON object";
         }
     }
-    const char *problem = set_settings(provider, provider_model(provider),
-                                       provider_system(provider), options, shown);
+    const char *problem =
+        set_settings(provider, provider_model(provider), provider_system(provider), options, shown);
     json_decref(options);
     return problem;
 }
@@ -285,19 +377,4 @@ void provider_note_ended(struct provider *provider, struct request *request) {
         provider->ended_count--;
         remove_request(provider, first);
     }
-}
-
-void provider_release_queue(struct provider *provider) {
-    if (provider->releasing) return; // a refused request ends at once, and calls this again
-    int64_t now_ns = engine_now_ns(provider->engine);
-    int64_t pause_ns = pause_left_ns(&provider->pause, now_ns);
-    if (pause_ns > 0 && provider->queue_first) {
-        timer_arm(provider->engine->parts.timers, &provider->release_timer, now_ns + pause_ns);
-        return;
-    }
-    provider->releasing = true;
-    while (provider->queue_first &&
-           provider->in_flight < (size_t)provider->config->max_in_flight)
-        request_leave_queue(provider->queue_first);
-    provider->releasing = false;
 }

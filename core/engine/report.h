@@ -16,6 +16,8 @@ bool report_provider_breaker(const struct provider *provider, struct bytes *out)
 bool report_provider_error(const struct provider *provider, struct bytes *out);
 
 bool report_request_status(const struct request *request, struct bytes *out);
+/* The value of user.askfs.recovery: the newest way, then each seam, "prefill prefill@1234". */
+bool report_request_recovery(const struct request *request, struct bytes *out);
 bool report_request_error(const struct request *request, struct bytes *out);
 bool report_request_attempts(const struct request *request, struct bytes *out);
 /* The body that was sent, and the finished answer, as JSON with a newline. request_message: empty

@@ -21,8 +21,7 @@ static struct family family(struct bytes *out, const char *name, const char *typ
 
 static void append_label_value(struct family *family, const char *value) {
     for (; *value && family->ok; value++) {
-        if (*value == '\\' || *value == '"')
-            family->ok = bytes_append_text(family->out, "\\");
+        if (*value == '\\' || *value == '"') family->ok = bytes_append_text(family->out, "\\");
         if (*value == '\n')
             family->ok = family->ok && bytes_append_text(family->out, "\\n");
         else
@@ -68,8 +67,7 @@ static bool by_class(const struct engine *engine, struct bytes *out, const char 
                      const char *help, size_t counts_offset) {
     struct family f = family(out, metric, "counter", help);
     EACH_PROVIDER(engine, provider) {
-        const uint64_t *counts =
-            (const uint64_t *)((const char *)&provider->stats + counts_offset);
+        const uint64_t *counts = (const uint64_t *)((const char *)&provider->stats + counts_offset);
         for (int class = 0; class < FAILURE_CLASS_COUNT; class ++)
             if (counts[class])
                 sample(&f, "", (double)counts[class], "provider", provider_name(provider),
@@ -96,14 +94,20 @@ static bool retries(const struct engine *engine, struct bytes *out) {
     return f.ok;
 }
 
+#define EACH_MODEL(engine, provider, model)                                                        \
+    EACH_PROVIDER(engine, provider)                                                                \
+    for (size_t each_model = 0; each_model < (provider)->models.count; each_model++)               \
+        for (const struct model_state *model = (provider)->models.states[each_model]; model;       \
+             model = NULL)
+
 static bool breaker_state(const struct engine *engine, struct bytes *out) {
     struct family f =
         family(out, "askfs_breaker_state", "gauge", "1 for the state that the breaker is in.");
-    EACH_PROVIDER(engine, provider) {
-        enum breaker_state now = breaker_state_at(&provider->breaker, engine_now_ns(engine));
+    EACH_MODEL(engine, provider, model) {
+        enum breaker_state now = breaker_state_at(&model->breaker, engine_now_ns(engine));
         for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
             sample(&f, "", now == (enum breaker_state)state, "provider", provider_name(provider),
-                   "state", breaker_state_name(state), NULL);
+                   "model", model->model, "state", breaker_state_name(state), NULL);
     }
     return f.ok;
 }
@@ -122,10 +126,26 @@ static bool breaker_transitions(const struct engine *engine, struct bytes *out) 
 static bool reconnects(const struct engine *engine, struct bytes *out) {
     struct family f = family(out, "askfs_reconnects_total", "counter",
                              "Streams that broke and went on, by method.");
-    EACH_PROVIDER(engine, provider)
-        sample(&f, "", (double)provider->stats.reconnects_total, "provider",
-               provider_name(provider), "method", "restart", NULL);
+    EACH_PROVIDER(engine, provider) {
+        for (int method = RECOVERY_RESTART; method < RECOVERY_METHODS; method++)
+            sample(&f, "", (double)provider->stats.reconnects[method], "provider",
+                   provider_name(provider), "method", recovery_method_name(method), NULL);
+    }
     return f.ok;
+}
+
+static bool denials(const struct engine *engine, struct bytes *out) {
+    struct family seams = family(out, "askfs_seams_refused_total", "counter",
+                                 "Continuations that did not fit what was delivered.");
+    EACH_PROVIDER(engine, provider)
+    sample(&seams, "", (double)provider->stats.seams_refused, "provider", provider_name(provider),
+           NULL);
+    struct family budget = family(out, "askfs_retry_budget_denials_total", "counter",
+                                  "Retries that the retry budget did not allow.");
+    EACH_PROVIDER(engine, provider)
+    sample(&budget, "", (double)provider->stats.budget_denials, "provider", provider_name(provider),
+           NULL);
+    return seams.ok && budget.ok;
 }
 
 static bool gauges(const struct engine *engine, struct bytes *out) {
@@ -133,14 +153,15 @@ static bool gauges(const struct engine *engine, struct bytes *out) {
     struct family rate = family(out, "askfs_error_ratio_5m", "gauge",
                                 "Failed share of the requests that ended in 5 minutes.");
     EACH_PROVIDER(engine, provider)
-        sample(&rate, "", error_rate_read(&provider->stats.error_rate, now_ns), "provider",
-               provider_name(provider), NULL);
+    sample(&rate, "", error_rate_read(&provider->stats.error_rate, now_ns), "provider",
+           provider_name(provider), NULL);
     struct family active = family(out, "askfs_active_streams", "gauge", "Requests under way.");
     EACH_PROVIDER(engine, provider)
-        sample(&active, "", (double)provider->active, "provider", provider_name(provider), NULL);
-    struct family queued = family(out, "askfs_queued_requests", "gauge", "Requests that wait here.");
+    sample(&active, "", (double)provider->active, "provider", provider_name(provider), NULL);
+    struct family queued =
+        family(out, "askfs_queued_requests", "gauge", "Requests that wait here.");
     EACH_PROVIDER(engine, provider)
-        sample(&queued, "", (double)provider->queued, "provider", provider_name(provider), NULL);
+    sample(&queued, "", (double)provider->queue.count, "provider", provider_name(provider), NULL);
     return rate.ok && active.ok && queued.ok;
 }
 
@@ -173,11 +194,11 @@ static bool histograms(const struct engine *engine, struct bytes *out) {
     struct family ttft = family(out, "askfs_time_to_first_token_seconds", "histogram",
                                 "From the start of an attempt to its first content.");
     EACH_PROVIDER(engine, provider)
-        histogram_samples(&ttft, &provider->stats.ttft, provider_name(provider));
+    histogram_samples(&ttft, &provider->stats.ttft, provider_name(provider));
     struct family gap = family(out, "askfs_inter_token_seconds", "histogram",
                                "Between two arrivals of content in one answer.");
     EACH_PROVIDER(engine, provider)
-        histogram_samples(&gap, &provider->stats.inter_token, provider_name(provider));
+    histogram_samples(&gap, &provider->stats.inter_token, provider_name(provider));
     return ttft.ok && gap.ok;
 }
 
@@ -196,7 +217,7 @@ bool report_metrics(const struct engine *engine, struct bytes *out) {
            by_class(engine, out, "askfs_failed_requests_total",
                     "Requests that failed, by the class of their failure.",
                     offsetof(struct stats, failed_by_class)) &&
-           retries(engine, out) && breaker_state(engine, out) &&
-           breaker_transitions(engine, out) && reconnects(engine, out) && gauges(engine, out) &&
+           retries(engine, out) && breaker_state(engine, out) && breaker_transitions(engine, out) &&
+           reconnects(engine, out) && denials(engine, out) && gauges(engine, out) &&
            tokens(engine, out) && histograms(engine, out) && memory(out);
 }

@@ -14,9 +14,22 @@ static const char *finish_reason(const struct request *request) {
     return request->decoder ? decoder_facts(request->decoder)->finish_reason : "";
 }
 
+static void add_tokens(int64_t *sum, int64_t tokens) {
+    if (tokens >= 0) *sum = (*sum >= 0 ? *sum : 0) + tokens;
+}
+
+// What all attempts have cost, as far as they told.
 static struct usage usage_of(const struct request *request) {
-    if (request->decoder) return decoder_facts(request->decoder)->usage;
-    return (struct usage){ USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN };
+    struct usage usage = { USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN };
+    for (int i = 0; i < request->attempt_count; i++) {
+        const struct attempt *attempt = &request->attempts[i];
+        bool is_running = attempt->ended_ns < 0 && request->decoder;
+        const struct usage *told =
+            is_running ? &decoder_facts(request->decoder)->usage : &attempt->usage;
+        add_tokens(&usage.input_tokens, told->input_tokens);
+        add_tokens(&usage.output_tokens, told->output_tokens);
+    }
+    return usage;
 }
 
 static const char *error_word(const struct request *request) {
@@ -24,27 +37,40 @@ static const char *error_word(const struct request *request) {
     return class == FAILURE_NONE ? "" : failure_class_name(class);
 }
 
-bool report_request_status(const struct request *request, struct bytes *out) {
+// Who answers, or was asked last; before that, whose directory it is.
+static const struct provider *provider_of(const struct request *request) {
+    const struct attempt *attempt = attempt_newest(request);
+    return attempt ? attempt->target : request->provider;
+}
+
+static const char *model_of(const struct request *request) {
+    const struct attempt *attempt = attempt_newest(request);
+    return attempt ? attempt->settings->model : request->settings->model;
+}
+
+static bool lines_of_retry(const struct request *request, struct bytes *out) {
+    const struct attempt *attempt = attempt_newest(request);
     int64_t now_ns = engine_now_ns(request->provider->engine);
+    bool waits = request->state == REQUEST_RETRYING && attempt && attempt->failure;
+    int64_t left_ns = waits && request->retry_at_ns > now_ns ? request->retry_at_ns - now_ns : 0;
+    return report_count(out, "attempt", request->attempt_count) &&
+           report_count(out, "max_attempts", provider_of(request)->config->retry.max_attempts) &&
+           report_seconds(out, "retry_in_s", left_ns) &&
+           report_text(out, "retry_reason",
+                       waits ? failure_class_name(attempt->failure->class) : "") &&
+           report_text(out, "recovery", recovery_method_name(request->recovered_by)) &&
+           report_count(out, "reconnects", request->reconnects);
+}
+
+bool report_request_status(const struct request *request, struct bytes *out) {
     const struct attempt *attempt = attempt_newest(request);
     struct usage usage = usage_of(request);
-    bool retrying = request->state == REQUEST_RETRYING;
-    int64_t retry_in_ns = retrying && request->retry_at_ns > now_ns ? request->retry_at_ns - now_ns
-                                                                    : 0;
-    int64_t end_ns = request->ended_ns >= 0 ? request->ended_ns : now_ns;
-    const char *reason = attempt && attempt->delay_ns >= 0 && attempt->failure
-                             ? failure_class_name(attempt->failure->class)
-                             : "";
+    int64_t end_ns =
+        request->ended_ns >= 0 ? request->ended_ns : engine_now_ns(request->provider->engine);
     return report_text(out, "id", request->id) &&
            report_text(out, "state", request_state_name(request->state)) &&
-           report_text(out, "provider", provider_name(request->provider)) &&
-           report_text(out, "model", request->settings->model) &&
-           report_count(out, "attempt", request->attempt_count) &&
-           report_count(out, "max_attempts", request->provider->config->retry.max_attempts) &&
-           report_seconds(out, "retry_in_s", retry_in_ns) &&
-           report_text(out, "retry_reason", retrying ? reason : "") &&
-           report_text(out, "recovery", request->recovery ? request->recovery : "none") &&
-           report_count(out, "reconnects", request->reconnects) &&
+           report_text(out, "provider", provider_name(provider_of(request))) &&
+           report_text(out, "model", model_of(request)) && lines_of_retry(request, out) &&
            report_count(out, "bytes", (int64_t)store_length(&request->response)) &&
            report_count(out, "tokens_in", usage.input_tokens) &&
            report_count(out, "tokens_out", usage.output_tokens) &&
@@ -61,11 +87,39 @@ bool report_request_status(const struct request *request, struct bytes *out) {
            report_ms(out, "elapsed_ms", ms_between(request->submitted_ns, end_ns));
 }
 
+bool report_request_recovery(const struct request *request, struct bytes *out) {
+    if (!bytes_append_text(out, recovery_method_name(request->recovered_by))) return false;
+    for (size_t i = 0; i < request->seam_count; i++) {
+        const struct seam_record *seam = &request->seams[i];
+        if (!bytes_printf(out, " %s@%zu", recovery_method_name(seam->method), seam->offset))
+            return false;
+    }
+    return true;
+}
+
+// Each provider that failed, beneath the first cause.
+static bool lines_of_legs(const struct request *request, struct bytes *out) {
+    for (size_t i = 0; request->provider->members && i < request->leg_count; i++) {
+        const struct leg *leg = &request->legs[i];
+        const char *name = provider_name(leg->target);
+        bool appended =
+            leg->failure
+                ? bytes_printf(out, "%s: %s: %s\n", name, failure_class_name(leg->failure->class),
+                               leg->failure->message)
+                : bytes_printf(out, "%s: not asked%s%s\n", name,
+                               leg->target->key_problem ? ": " : "",
+                               leg->target->key_problem ? leg->target->key_problem : "");
+        if (!appended) return false;
+    }
+    return true;
+}
+
 bool report_request_error(const struct request *request, struct bytes *out) {
     const struct failure *failure = request_failure(request);
     if (failure->class == FAILURE_NONE) return true;
     return report_failure(out, failure, request->id, request->attempt_count,
-                          request->changed_wall_ns, &request->provider->config->retry);
+                          request->changed_wall_ns, &provider_of(request)->config->retry) &&
+           lines_of_legs(request, out);
 }
 
 static json_t *json_ms(double ms) {
@@ -88,8 +142,8 @@ static json_t *json_usage(const struct usage *usage) {
 
 static json_t *json_class(const struct attempt *attempt) {
     if (attempt->ended_ns < 0) return json_null();
-    return json_string(failure_class_name(attempt->failure ? attempt->failure->class
-                                                           : FAILURE_NONE));
+    return json_string(
+        failure_class_name(attempt->failure ? attempt->failure->class : FAILURE_NONE));
 }
 
 static json_t *json_billed(const struct attempt *attempt) {
@@ -97,16 +151,17 @@ static json_t *json_billed(const struct attempt *attempt) {
     return json_string(billed_name(attempt->failure ? attempt->failure->billed : BILLED_YES));
 }
 
-static json_t *json_attempt(const struct request *request, const struct attempt *attempt) {
+static json_t *json_attempt(const struct attempt *attempt) {
     char started[TIME_TEXT_SIZE];
     time_text(attempt->started_wall_ns, started);
     bool waited = attempt->delay_ns >= 0;
     bool ended = attempt->ended_ns >= 0;
-    const char *reason = ended && attempt->failure ? retry_reason_name(attempt->delay_reason) : NULL;
+    const char *reason =
+        ended && attempt->failure ? retry_reason_name(attempt->delay_reason) : NULL;
     return json_pack(
         "{s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:o, s:I, s:o, s:s?, s:s?, s:o, s:s, s:o}",
-        "number", attempt->number, "provider", provider_name(request->provider), "model",
-        request->settings->model, "started_at", started, "connect_ms",
+        "number", attempt->number, "provider", provider_name(attempt->target), "model",
+        attempt->settings->model, "started_at", started, "connect_ms",
         json_ms(attempt->connected_ns < 0 || attempt->connect_ns < 0
                     ? -1
                     : (double)attempt->connect_ns / 1e6),
@@ -115,7 +170,7 @@ static json_t *json_attempt(const struct request *request, const struct attempt 
         attempt->http_status, "class", json_class(attempt), "bytes", (json_int_t)attempt->bytes,
         "delay_s", waited ? json_real(time_to_seconds(attempt->delay_ns)) : json_null(),
         "delay_reason", reason, "provider_request_id", attempt->provider_request_id, "usage",
-        json_usage(&attempt->usage), "recovery", attempt->restarted ? "restart" : "none", "billed",
+        json_usage(&attempt->usage), "recovery", recovery_method_name(attempt->method), "billed",
         json_billed(attempt));
 }
 
@@ -129,8 +184,7 @@ static bool append_json(struct bytes *out, json_t *json, size_t flags) {
 
 bool report_request_attempts(const struct request *request, struct bytes *out) {
     for (int i = 0; i < request->attempt_count; i++)
-        if (!append_json(out, json_attempt(request, &request->attempts[i]), JSON_COMPACT))
-            return false;
+        if (!append_json(out, json_attempt(&request->attempts[i]), JSON_COMPACT)) return false;
     return true;
 }
 
@@ -140,9 +194,18 @@ bool report_request_body(const struct request *request, struct bytes *out) {
 
 bool report_request_message(const struct request *request, struct bytes *out) {
     if (!request_has_ended(request) || !request->decoder) return true;
-    json_t *message = decoder_message(request->decoder, bytes_slice(&request->response.bytes),
-                                      bytes_slice(&request->reasoning.bytes));
-    return !message || append_json(out, message, JSON_INDENT(2));
+    struct slice text;
+    struct slice reasoning;
+    char *text_copy = store_copy(&request->response, &text.length);
+    char *reasoning_copy = store_copy(&request->reasoning, &reasoning.length);
+    text.data = text_copy;
+    reasoning.data = reasoning_copy;
+    json_t *message = NULL;
+    bool made = text_copy && reasoning_copy;
+    if (made) message = decoder_message(request->decoder, text, reasoning);
+    free(text_copy);
+    free(reasoning_copy);
+    return made && (!message || append_json(out, message, JSON_INDENT(2)));
 }
 
 bool report_request_wait(const struct request *request, struct bytes *out) {

@@ -17,12 +17,19 @@ const char *request_state_name(enum request_state state) {
 
 // ---- life ----
 
+// An end that says nothing about the provider.
+static void stop(struct request *request, enum request_state state, const struct failure *failure) {
+    attempt_close(request, failure);
+    if (request->leg) leg_note_failure(request, request->leg, failure);
+    if (request->leg) leg_leave(request, request->leg, failure, true);
+    request_end(request, state, failure);
+}
+
 static void total_timer_fired(void *owner) {
     struct request *request = owner;
     struct failure failure;
     failure_from_timer(TIMER_TOTAL, request->provider->config->timeouts.total_ns, &failure);
-    attempt_end_failed(request, &failure);
-    request_end(request, REQUEST_FAILED, &failure);
+    stop(request, REQUEST_FAILED, &failure);
 }
 
 // Sorts by time as text, and people can read it: 20261124-141003-17.
@@ -32,8 +39,7 @@ static void name_request(struct request *request) {
     gmtime_r(&seconds, &tm);
     char day[24];
     strftime(day, sizeof(day), "%Y%m%d-%H%M%S", &tm);
-    snprintf(request->id, sizeof(request->id), "%s-%llu", day,
-             (unsigned long long)request->serial);
+    snprintf(request->id, sizeof(request->id), "%s-%llu", day, (unsigned long long)request->serial);
 }
 
 struct request *request_create(struct provider *provider) {
@@ -55,8 +61,7 @@ struct request *request_create(struct provider *provider) {
     request->first_content_ns = -1;
     name_request(request);
     int64_t total_ns = provider->config->timeouts.total_ns;
-    request->spent.deadline_ns =
-        total_ns ? time_after(request->submitted_ns, total_ns) : TIME_NEVER;
+    request->deadline_ns = total_ns ? time_after(request->submitted_ns, total_ns) : TIME_NEVER;
     bytes_init(&request->prompt, (size_t)provider->config->max_prompt_bytes + 2);
     bytes_init(&request->body, SIZE_MAX / 2);
     bytes_init(&request->reply_headers, 64 << 10);
@@ -65,14 +70,18 @@ struct request *request_create(struct provider *provider) {
     store_init(&request->reasoning, (size_t)provider->config->max_response_bytes);
     timer_init(&request->phase_timer, attempt_phase_timer, request);
     timer_init(&request->total_timer, total_timer_fired, request);
-    return request;
+    if (legs_create(request)) return request;
+    request_release(request);
+    return NULL;
 }
 
 static void destroy(struct request *request) {
     assert(!request->transfer);
     assert(!request->watchers);
     timers_release(request->provider->engine->parts.timers, 2);
+    legs_destroy(request);
     for (int i = 0; i < request->attempt_count; i++) {
+        settings_release(request->attempts[i].settings);
         free(request->attempts[i].failure);
         free(request->attempts[i].provider_request_id);
     }
@@ -85,6 +94,8 @@ static void destroy(struct request *request) {
     store_finish(&request->reasoning);
     decoder_destroy(request->decoder);
     settings_release(request->settings);
+    free(request->seams);
+    free(request->cause);
     free(request->failure);
     free(request->url);
     free(request);
@@ -112,100 +123,16 @@ struct request *request_submit(struct provider *provider, struct bytes *prompt) 
     return request;
 }
 
-// ---- admission ----
-
-static void enqueue(struct request *request) {
-    struct provider *provider = request->provider;
-    request->state = REQUEST_QUEUED;
-    request->in_queue = true;
-    request->queue_next = NULL;
-    if (provider->queue_last)
-        provider->queue_last->queue_next = request;
-    else
-        provider->queue_first = request;
-    provider->queue_last = request;
-    provider->queued++;
-}
-
-static void dequeue(struct request *request) {
-    struct provider *provider = request->provider;
-    struct request *before = NULL;
-    for (struct request *each = provider->queue_first; each != request; each = each->queue_next)
-        before = each;
-    if (before)
-        before->queue_next = request->queue_next;
-    else
-        provider->queue_first = request->queue_next;
-    if (provider->queue_last == request) provider->queue_last = before;
-    request->queue_next = NULL;
-    request->in_queue = false;
-    provider->queued--;
-}
-
-static void refuse(struct request *request, enum failure_class class, const char *message) {
-    struct failure failure;
-    failure_from_us(class, message, &failure);
-    request_end(request, REQUEST_FAILED, &failure);
-}
-
 void request_begin(struct request *request) {
     struct provider *provider = request->provider;
     request_keep(request); // until its end
     if (!request->is_listing) provider->active++;
-    if (request->spent.deadline_ns != TIME_NEVER)
-        timer_arm(provider->engine->parts.timers, &request->total_timer,
-                  request->spent.deadline_ns);
-    if (provider->key_problem) {
-        refuse(request, FAILURE_AUTH, provider->key_problem);
-        return;
-    }
-    if (provider->queued >= (size_t)provider->config->max_queued) {
-        refuse(request, FAILURE_RATE_LIMIT, "too many requests wait here already");
-        return;
-    }
-    enqueue(request);
-    provider_release_queue(provider);
-}
-
-void request_leave_queue(struct request *request) {
-    struct provider *provider = request->provider;
-    dequeue(request);
-    if (!request->is_listing) {
-        enum breaker_state before = provider->breaker.state;
-        if (!breaker_allows(&provider->breaker, engine_now_ns(provider->engine),
-                            &request->permit)) {
-            refuse(request, FAILURE_BREAKER_OPEN,
-                   "the breaker of this provider is open; nothing was sent");
-            return;
-        }
-        if (provider->breaker.state != before)
-            provider->stats.breaker_transitions[provider->breaker.state]++;
-        request->has_permit = true;
-    }
-    request->in_flight = true;
-    provider->in_flight++;
-    attempt_start(request);
+    if (request->deadline_ns != TIME_NEVER)
+        timer_arm(provider->engine->parts.timers, &request->total_timer, request->deadline_ns);
+    course_begin(request);
 }
 
 // ---- the end ----
-
-// What this end says about the provider, told once.
-static void give_permit_back(struct request *request) {
-    if (!request->has_permit) return;
-    request->has_permit = false;
-    struct provider *provider = request->provider;
-    enum breaker_outcome outcome = BREAKER_NEUTRAL;
-    if (request->state == REQUEST_DONE) outcome = BREAKER_SUCCESS;
-    if (request->state == REQUEST_FAILED && request->failure &&
-        request->failure->counts_for_breaker)
-        outcome = BREAKER_FAILURE;
-    if (!breaker_note(&provider->breaker, request->permit, outcome,
-                      engine_now_ns(provider->engine), &provider->engine->random))
-        return;
-    provider->stats.breaker_transitions[provider->breaker.state]++;
-    if (provider->breaker.state == BREAKER_OPEN)
-        provider->breaker_cause = failure_class_name(request->failure->class);
-}
 
 static void count_end(struct request *request) {
     struct provider *provider = request->provider;
@@ -221,44 +148,46 @@ static void count_end(struct request *request) {
         stats->requests_failed++;
         if (request->failure) stats->failed_by_class[request->failure->class]++;
         error_rate_note(&stats->error_rate, true, now_ns);
-        if (request->failure) provider_note_error(provider, request);
+        if (request->failure) provider_note_error(provider, request, request->failure);
     }
 }
 
-void request_end(struct request *request, enum request_state state,
-                 const struct failure *failure) {
+void request_end(struct request *request, enum request_state state, const struct failure *failure) {
     if (request_has_ended(request)) return;
     struct provider *provider = request->provider;
-    struct engine *engine = provider->engine;
-    if (request->in_queue) dequeue(request);
-    timer_disarm(engine->parts.timers, &request->total_timer);
-    if (!request->draining) timer_disarm(engine->parts.timers, &request->phase_timer);
+    struct provider *target = request->leg ? request->leg->target : NULL;
+    struct timers *timers = provider->engine->parts.timers;
+    if (request->in_queue) queue_leave(request);
+    timer_disarm(timers, &request->total_timer);
+    if (!request->draining) timer_disarm(timers, &request->phase_timer);
     if (failure) {
         request->failure = malloc(sizeof(*failure));
         if (request->failure) *request->failure = *failure;
     }
     request->state = state;
-    request->ended_ns = engine_now_ns(engine);
+    request->ended_ns = engine_now_ns(provider->engine);
     request_changed(request);
+    if (state != REQUEST_DONE) farewell_send(request);
     if (!request->draining) attempt_abandon(request);
     bytes_finish(&request->body);
-    store_shrink(&request->response);
-    store_shrink(&request->reasoning);
-    give_permit_back(request);
+    answer_note_text_ended(request);
     if (!request->is_listing) count_end(request);
-    if (request->in_flight) provider->in_flight--;
-    request->in_flight = false;
     if (request->in_list) provider_note_ended(provider, request);
-    provider_release_queue(provider);
+    if (target) queue_release(target);
     request_release(request); // request_begin's
+}
+
+void request_fail_with_us(struct request *request, enum failure_class class, const char *message) {
+    struct failure failure;
+    failure_from_us(class, message, &failure);
+    stop(request, REQUEST_FAILED, &failure);
 }
 
 void request_cancel(struct request *request) {
     if (request_has_ended(request)) return;
     struct failure failure;
     failure_from_us(FAILURE_CANCELLED, "cancelled by the user", &failure);
-    attempt_end_failed(request, &failure);
-    request_end(request, REQUEST_CANCELLED, &failure);
+    stop(request, REQUEST_CANCELLED, &failure);
 }
 
 // ---- watchers ----
@@ -342,11 +271,14 @@ const struct store *request_reasoning(const struct request *request) {
 
 struct slice request_read(struct request *request, enum request_text text, size_t offset,
                           size_t size) {
-    const struct store *store =
-        text == REQUEST_RESPONSE ? &request->response : &request->reasoning;
+    const struct store *store = text == REQUEST_RESPONSE ? &request->response : &request->reasoning;
     struct slice slice = store_read(store, offset, size);
-    if (slice.length) request->text_given = true;
+    if (offset + slice.length > request->given[text]) request->given[text] = offset + slice.length;
     return slice;
+}
+
+bool request_is_delivered(const struct request *request) {
+    return request->given[REQUEST_RESPONSE] > 0;
 }
 
 int64_t request_started_wall_ns(const struct request *request) {

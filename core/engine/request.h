@@ -19,9 +19,9 @@
 enum request_state {
     REQUEST_QUEUED,
     REQUEST_CONNECTING,
-    REQUEST_WAITING,   /* sent, no content yet */
+    REQUEST_WAITING, /* sent, no content yet */
     REQUEST_STREAMING,
-    REQUEST_RETRYING,  /* between attempts */
+    REQUEST_RETRYING, /* between attempts */
     REQUEST_DONE,
     REQUEST_FAILED,
     REQUEST_CANCELLED

@@ -25,6 +25,29 @@ struct settings *settings_create(struct slice model, struct slice system, json_t
     return NULL;
 }
 
+static json_t *merge(json_t *under, json_t *over) {
+    json_t *merged = under ? json_copy(under) : json_object();
+    if (merged && over && json_object_update(merged, over) != 0) {
+        json_decref(merged);
+        return NULL;
+    }
+    return merged;
+}
+
+struct settings *settings_combine(struct settings *route, struct settings *provider) {
+    if (!route->model[0] && !route->system[0] && !route->options) return settings_keep(provider);
+    json_t *options = merge(provider->options, route->options);
+    char *text = options ? json_dumps(options, JSON_COMPACT) : NULL;
+    struct settings *combined = NULL;
+    if (text)
+        combined = settings_create(slice_of(route->model[0] ? route->model : provider->model),
+                                   slice_of(route->system[0] ? route->system : provider->system),
+                                   options, slice_of(text));
+    free(text);
+    json_decref(options);
+    return combined;
+}
+
 struct settings *settings_keep(struct settings *settings) {
     settings->references++;
     return settings;

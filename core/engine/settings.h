@@ -20,6 +20,9 @@ struct settings {
 /* Copies what it is given; options may be NULL. NULL: no memory. */
 struct settings *settings_create(struct slice model, struct slice system, json_t *options,
                                  struct slice options_text);
+/* What a route and one of its providers make together: the route's model and system text where it
+ * has one, and its options over the provider's. New reference; NULL: no memory. */
+struct settings *settings_combine(struct settings *route, struct settings *provider);
 struct settings *settings_keep(struct settings *settings);
 void settings_release(struct settings *settings); /* accepts NULL */
 

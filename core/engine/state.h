@@ -4,12 +4,16 @@
 #ifndef ASKFS_CORE_ENGINE_STATE_H
 #define ASKFS_CORE_ENGINE_STATE_H
 
+#include "core/engine/model_state.h"
 #include "core/engine/provider.h"
 #include "core/engine/request.h"
 #include "core/engine/settings.h"
 #include "core/engine/stats.h"
-#include "core/policy/pause.h"
+#include "core/policy/budget.h"
+#include "core/policy/pacer.h"
+#include "core/policy/recovery.h"
 #include "core/providers/wire.h"
+#include "core/stream/seam.h"
 
 struct engine {
     struct engine_parts parts;
@@ -17,9 +21,10 @@ struct engine {
     struct provider **providers;
     size_t provider_count;
     uint64_t serial_newest;
-    struct request *news;      /* changed since the last flush, newest first */
-    struct gain gain;          /* scratch for every decoder */
-    struct bytes scratch;      /* scratch for URLs */
+    struct request *news;       /* changed since the last flush, newest first */
+    struct gain gain;           /* scratch for every decoder */
+    struct bytes joined;        /* scratch for text that came through a seam */
+    struct farewell *farewells; /* cancels under way at providers, core/engine/farewell.c */
     int64_t started_wall_ns;
 };
 
@@ -31,41 +36,50 @@ struct last_error {
     int attempts;
 };
 
+/* Requests that wait for a provider: those that ask again before those that never asked. */
+struct queue {
+    struct request *first[2], *last[2]; /* [1]: again */
+    size_t count;
+};
+
 struct provider {
     struct engine *engine;
     const struct provider_config *config;
     const char *secret_header;
     const char *key_problem;
     char *base_url;
-    const char **headers;       /* constant request headers, NULL-ended */
-    char *url;                  /* of the wire */
+    const char **headers;      /* constant request headers, NULL-ended */
+    char *url;                 /* of the wire */
+    struct provider **members; /* of a route, in order; NULL: no route */
+    size_t member_count;
     struct settings *settings;
-    struct breaker breaker;
-    const char *breaker_cause;  /* why it opened last; NULL: never did */
-    struct pause pause;
-    struct timer release_timer; /* looks at the queue again when a pause ends */
+    struct model_states models;
+    struct pacer pacer;
+    struct retry_budget budget;
+    struct timer release_timer; /* looks at the queue again when the pacer lets somebody through */
+    struct timer probe_timer;   /* asks for the models while a breaker is open */
     struct stats stats;
     struct last_error *last_error; /* NULL: none yet */
     struct request *newest;
     struct request *oldest;
-    size_t request_count;       /* in the list */
+    size_t request_count;        /* in the list */
     struct request *ended_first; /* of these the ended ones, in the order of their ends */
     struct request *ended_last;
     size_t ended_count;
-    struct request *queue_first;
-    struct request *queue_last;
-    bool releasing;             /* inside provider_release_queue */
-    size_t in_flight;
-    size_t queued;
-    size_t active;              /* not ended, listings not counted */
-    struct request *last_sent;  /* reference; its prompt is what prompt reads */
-    struct request *listing;    /* reference; the newest list of models, or NULL */
-    int64_t listed_ns;          /* when it was started */
+    struct queue queue;
+    bool releasing;            /* inside queue_release */
+    size_t in_flight;          /* transfers of prompts */
+    size_t active;             /* requests of its own, and of routes while they are with it */
+    struct request *last_sent; /* reference; its prompt is what prompt reads */
+    struct request *listing;   /* reference; the newest list of models, or NULL */
+    int64_t listed_ns;         /* when it was started */
+    struct request *probe;     /* reference; the newest free probe, or NULL */
 };
 
 /* What the phase timer of a request waits for. */
 enum phase {
     PHASE_CONNECT,
+    PHASE_HEADERS,
     PHASE_FIRST_TOKEN,
     PHASE_READ,  /* the next content */
     PHASE_GRACE, /* complete, the usage may still come */
@@ -76,6 +90,9 @@ enum phase {
 /* One try at one provider. */
 struct attempt {
     int number;
+    struct provider *target;
+    struct settings *settings; /* with a reference */
+    enum recovery_method method;
     int64_t started_ns;
     int64_t started_wall_ns;
     int64_t connected_ns;     /* -1: not yet */
@@ -86,40 +103,76 @@ struct attempt {
     size_t bytes;             /* of text kept from it */
     int64_t delay_ns;         /* before the next one; -1: no next one */
     enum retry_reason delay_reason;
-    struct failure *failure;  /* NULL: ok, or under way */
-    bool restarted;           /* what it had brought was thrown away, unseen */
+    struct failure *failure; /* NULL: ok, or under way */
     struct usage usage;
     char *provider_request_id; /* NULL: not told */
 };
 
+/* One provider as one request sees it. A plain request has one leg, that of a route one for each
+ * provider of the route. */
+struct leg {
+    struct provider *target;
+    struct settings *settings; /* what it is asked with; with a reference */
+    struct model_state *model; /* with a reference; NULL: never admitted */
+    struct breaker_permit permit;
+    bool has_permit;
+    bool is_active; /* counted at the target */
+    bool is_closed; /* nothing more is asked here for this request */
+    bool is_silent;
+    bool wants_fresh_connection; /* the next attempt here */
+    unsigned refused;            /* bits of recovery methods that did not work here */
+    struct attempts spent;       /* what retry_decide asks for */
+    struct failure *failure;     /* the newest here; NULL: none */
+};
+
+/* Where a continuation was joined to what was there. */
+struct seam_record {
+    size_t offset;
+    enum recovery_method method;
+    size_t overlap; /* bytes of the continuation that were there already */
+};
+
 struct request {
-    struct request *newer, *older;      /* in the provider's list */
+    struct request *newer, *older; /* in the provider's list */
     struct request *ended_next;
-    struct request *queue_next;
+    struct request *queue_next, *queue_previous;
     struct request *news_next;
     size_t references;
-    struct provider *provider;
+    struct provider *provider; /* whose directory the prompt was written in */
     uint64_t serial;
     char id[40];
     enum request_state state;
     bool in_list;
-    bool is_listing;           /* asks for the models, not for an answer */
+    bool is_listing; /* asks for the models, not for an answer */
     bool in_queue;
-    bool in_flight;            /* counted as such */
+    bool asks_again; /* in the queue of those */
+    bool in_flight;  /* counted as such at the leg's target */
     bool in_news;
-    bool has_permit;
-    bool draining;             /* the answer is complete; the reply's last bytes are awaited */
-    struct breaker_permit permit;
+    bool draining; /* the answer is complete; the reply's last bytes are awaited */
 
     struct bytes prompt;
     struct settings *settings;
     struct store response;
     struct store reasoning;
-    bool text_given;           /* a reader was given a byte */
+    size_t given[2]; /* how far readers were given each text, by enum request_text */
 
+    struct leg *legs;
+    size_t leg_count;
+    struct leg *leg; /* where it is now; NULL: not yet anywhere */
     struct attempt *attempts;
     int attempt_count;
-    struct attempts spent;     /* what retry_decide asks for */
+    int64_t deadline_ns; /* TIME_NEVER: none */
+
+    /* going on after a broken stream */
+    enum recovery_method method; /* of the attempt under way, or the next one */
+    struct seam *seam;           /* NULL: what comes is appended as it is */
+    size_t grown_to;             /* longest that the response ever was */
+    int idle_reconnects;         /* broken streams since it last grew */
+    int reconnects;
+    enum recovery_method recovered_by; /* how the newest reconnect went on */
+    struct seam_record *seams;
+    size_t seam_count;
+    struct failure *cause; /* the first failure, when later ones are only its consequence */
 
     /* the attempt under way */
     struct bytes body;
@@ -129,24 +182,24 @@ struct request {
     struct bytes reply_headers; /* of a failing reply: name NUL value NUL … */
     struct bytes reply_body;    /* of a failing reply, or of a listing */
     struct decoder *decoder;    /* kept after the end for response.json */
-    uint64_t progress;
+    uint64_t progress;          /* of the decoder, at this attempt's start and then as seen */
+    bool has_content;           /* this attempt brought some */
+    bool in_background;         /* it goes on at the provider without a connection */
+    bool had_tools;             /* some attempt brought a part of a tool call */
     int64_t progress_ns;        /* newest content */
     enum phase phase;
     struct timer phase_timer;
     struct timer total_timer;
 
-    struct failure *failure;    /* how it ended; NULL: not failed */
+    struct failure *failure; /* how it ended; NULL: not failed */
     struct watcher *watchers;
-    struct watcher *telling;    /* the next one to be told */
-    const char *recovery;       /* how the newest reconnect went on; NULL: none */
-    int reconnects;
+    struct watcher *telling; /* the next one to be told */
     int64_t submitted_ns;
-    int64_t first_content_ns;   /* of the request, whatever attempt; -1 */
-    int64_t ended_ns;           /* -1 */
+    int64_t first_content_ns; /* of the request, whatever attempt; -1 */
+    int64_t ended_ns;         /* -1 */
     int64_t started_wall_ns;
     int64_t changed_wall_ns;
     int64_t retry_at_ns;
-    enum retry_reason retry_reason;
 };
 
 /* engine.c */
@@ -156,38 +209,98 @@ int64_t engine_wall_ns(const struct engine *engine);
 /* provider.c */
 struct provider *provider_create(struct engine *engine, const struct provider_config *config,
                                  const char *base_url);
+/* Of a route: resolves its members. False: no memory. */
+bool provider_link(struct provider *provider);
 void provider_cancel_all(struct provider *provider);
 void provider_destroy(struct provider *provider);
 void provider_add_request(struct provider *provider, struct request *request);
 /* The request has ended. Ended requests past requests_kept leave the list, oldest end first. */
 void provider_note_ended(struct provider *provider, struct request *request);
-/* Starts queued requests as far as pause and max_in_flight allow. */
-void provider_release_queue(struct provider *provider);
-void provider_note_error(struct provider *provider, const struct request *request);
+void provider_note_error(struct provider *provider, const struct request *request,
+                         const struct failure *failure);
+/* The state of the model that new requests are asked with; NULL: nothing is known yet. */
+const struct model_state *provider_model_state(const struct provider *provider);
+
+/* health.c */
+/* The breaker was asked or told something; from: its state before. Counts, and starts or ends the
+ * free probe that looks whether an open breaker may be tried sooner. */
+void health_note_breaker(struct provider *provider, struct model_state *model,
+                         enum breaker_state from, const char *cause);
+/* open, close, reset, auto: for every model. */
+void health_command(struct provider *provider, enum breaker_command command);
+void health_probe_timer(void *owner);
+/* A listing of this provider succeeded. */
+void health_note_answer(struct provider *provider);
+
+/* queue.c */
+void queue_join(struct request *request, bool again); /* of its leg's target */
+void queue_leave(struct request *request);
+/* Lets requests go on as far as pacer and max_in_flight allow. */
+void queue_release(struct provider *provider);
+void queue_release_timer(void *owner);
+/* Routes whose request waits here for longer than they are patient look elsewhere. */
+void queue_disperse(struct provider *provider);
+
+/* leg.c */
+bool legs_create(struct request *request); /* false: no memory */
+void legs_destroy(struct request *request);
+/* Asks the breaker, unless its permit still holds. False: it is open. */
+bool leg_is_admitted(struct request *request, struct leg *leg);
+/* The request goes elsewhere, or ends: tells the breaker and the statistics. failure NULL: it was
+ * answered here. is_neutral: it was stopped, which says nothing about the provider. */
+void leg_leave(struct request *request, struct leg *leg, const struct failure *failure,
+               bool is_neutral);
+void leg_note_failure(struct request *request, struct leg *leg, const struct failure *failure);
+
+/* course.c: what becomes of a request next */
+void course_begin(struct request *request);
+void course_go_on(struct request *request);        /* its turn in the queue has come */
+void course_choose_again(struct request *request); /* it was waiting, and need not any more */
+void course_retry_is_due(struct request *request);
+void course_attempt_failed(struct request *request, const struct failure *failure);
+void course_complete(struct request *request); /* the decoder has it all */
 
 /* request.c */
 struct request *request_create(struct provider *provider);
 void request_changed(struct request *request); /* watchers will hear of it */
 void request_tell_watchers(struct request *request);
-void request_begin(struct request *request);   /* admission: start, queue or refuse */
-/* From the queue to its first attempt. */
-void request_leave_queue(struct request *request);
+void request_begin(struct request *request);
 /* The end, exactly once. failure NULL: done. Copies it. */
-void request_end(struct request *request, enum request_state state,
-                 const struct failure *failure);
+void request_end(struct request *request, enum request_state state, const struct failure *failure);
+bool request_is_delivered(const struct request *request); /* a reader was given a byte of it */
+void request_fail_with_us(struct request *request, enum failure_class class, const char *message);
 
 /* attempt.c */
 void attempt_start(struct request *request);
 /* Ends the transfer under way, if any, upstream too. */
 void attempt_abandon(struct request *request);
 struct attempt *attempt_newest(const struct request *request); /* NULL: none */
-/* Closes the attempt under way, if any, as failed and ends its transfer; decides nothing. */
-void attempt_end_failed(struct request *request, const struct failure *failure);
+/* Closes the attempt under way, if any, and ends its transfer; decides nothing. failure NULL: it
+ * brought the answer, and the transfer is left to drain. */
+void attempt_close(struct request *request, const struct failure *failure);
 /* The JSON that an attempt sends. */
 bool attempt_write_body(const struct request *request, struct bytes *out);
 void attempt_phase_timer(void *owner);
+void attempt_watch(struct request *request, enum phase phase, int64_t from_ns, int64_t limit_ns);
+
+/* answer.c: what an attempt brings, on its way to the readers */
+bool answer_begin(
+    struct request *request); /* before an attempt: a seam, or none; false: no memory */
+void answer_forget(struct request *request); /* nobody saw it: the text is thrown away */
+bool answer_open(struct request *request, struct slice content_type); /* false: no memory */
+void answer_feed(struct request *request, struct slice bytes);
+void answer_end(struct request *request); /* the body ended properly */
+void answer_note_text_ended(struct request *request);
+
+/* farewell.c */
+/* Stops the response that goes on at the provider without a connection, if there is one. */
+void farewell_send(struct request *request);
+void farewells_end(struct engine *engine);
 
 /* listing.c */
 void listing_ended(struct request *request); /* its reply is whole: read it */
+/* Asks for the models whatever is known, only to see whether there is an answer. New reference;
+ * NULL: no memory. */
+struct request *listing_probe(struct provider *provider);
 
 #endif

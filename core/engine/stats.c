@@ -8,9 +8,9 @@
 
 static const double ttft_bounds_s[HISTOGRAM_BOUNDS] = { 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
                                                         2.5,  5,     10,   20,  30,   60,  120 };
-static const double inter_token_bounds_s[HISTOGRAM_BOUNDS] = {
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 30
-};
+static const double inter_token_bounds_s[HISTOGRAM_BOUNDS] = { 0.0005, 0.001, 0.0025, 0.005, 0.01,
+                                                               0.02,   0.05,  0.1,    0.2,   0.5,
+                                                               1,      2,     5,      30 };
 
 void stats_init(struct stats *stats) {
     *stats = (struct stats){ 0 };

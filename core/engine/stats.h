@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "core/policy/failure.h"
+#include "core/policy/recovery.h"
 
 enum { HISTOGRAM_BOUNDS = 14, RECENT_KEPT = 256, RATE_SLOTS = 30, RETRY_ATTEMPTS_SHOWN = 10 };
 
@@ -52,6 +53,9 @@ struct stats {
     uint64_t retries_total;
     uint64_t retries[FAILURE_CLASS_COUNT][RETRY_ATTEMPTS_SHOWN + 1];
     uint64_t reconnects_total;
+    uint64_t reconnects[RECOVERY_METHODS];
+    uint64_t seams_refused;
+    uint64_t budget_denials;
     uint64_t breaker_transitions[3]; /* by the state that was entered */
     uint64_t input_tokens;
     uint64_t output_tokens;

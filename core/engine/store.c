@@ -35,3 +35,13 @@ void store_shrink(struct store *store) {
     store->bytes.data = data;
     store->bytes.capacity = store->bytes.length + 1;
 }
+
+#include <string.h>
+char *store_copy(const struct store *store, size_t *length_out) {
+    char *copy = malloc(store->bytes.length + 1);
+    if (!copy) return NULL;
+    if (store->bytes.length) memcpy(copy, store->bytes.data, store->bytes.length);
+    copy[store->bytes.length] = 0;
+    *length_out = store->bytes.length;
+    return copy;
+}

@@ -20,6 +20,7 @@ struct slice store_read(const struct store *store, size_t offset, size_t size);
 /* Forgets the text; only while no reader was given any of it. */
 void store_clear(struct store *store);
 /* Gives back what was reserved for growth. */
+char *store_copy(const struct store *store, size_t *length_out);
 void store_shrink(struct store *store);
 
 #endif

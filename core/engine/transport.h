@@ -14,18 +14,18 @@
 /* All borrowed until the transfer is done or cancelled. */
 struct transfer_request {
     const char *url;
-    struct slice body;           /* POST when data is not NULL, else GET */
-    const char *const *headers;  /* "name: value", NULL-ended */
-    const char *secret_header;   /* the header with the key, or NULL; lives in locked memory */
-    const char *ca_file;         /* NULL: the system's authorities */
-    bool fresh_connection;       /* do not reuse a kept-alive one */
+    struct slice body;          /* POST when data is not NULL, else GET */
+    const char *const *headers; /* "name: value", NULL-ended */
+    const char *secret_header;  /* the header with the key, or NULL; lives in locked memory */
+    const char *ca_file;        /* NULL: the system's authorities */
+    bool fresh_connection;      /* do not reuse a kept-alive one */
 };
 
 struct transfer_result {
     enum transport_end end;
     bool reused_connection;
-    int64_t connect_ns;          /* 0 when a connection was reused; -1: never connected */
-    char detail[160];            /* the library's words, printable, without the URL's query */
+    int64_t connect_ns; /* 0 when a connection was reused; -1: never connected */
+    char detail[160];   /* the library's words, printable, without the URL's query */
 };
 
 /* Called from the loop, never from inside transport_start or after transport_cancel. After done the

@@ -165,3 +165,7 @@ int64_t breaker_retry_in_ns(const struct breaker *breaker, int64_t now_ns) {
     }
     return 0;
 }
+
+void breaker_hint_recovered(struct breaker *breaker, int64_t now_ns) {
+    if (breaker->state == BREAKER_OPEN && !breaker->forced && breaker->retry_at_ns > now_ns) breaker->retry_at_ns = now_ns;
+}

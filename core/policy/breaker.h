@@ -69,6 +69,7 @@ bool breaker_allows(struct breaker *breaker, int64_t now_ns, struct breaker_perm
 /* Says how a permitted request ended. True: the state changed. */
 bool breaker_note(struct breaker *breaker, struct breaker_permit permit,
                   enum breaker_outcome outcome, int64_t now_ns, struct random *random);
+void breaker_hint_recovered(struct breaker *breaker, int64_t now_ns);
 /* True: the state changed. */
 bool breaker_command(struct breaker *breaker, enum breaker_command command, int64_t now_ns);
 

@@ -224,6 +224,8 @@ void failure_from_stream(enum stream_end end, struct slice said, struct failure 
         [STREAM_RESTARTED] = { FAILURE_PROTOCOL, true, true, true,
                                "a second answer began inside the first" },
         [STREAM_GAP] = { FAILURE_PROTOCOL, true, true, false, "events of the stream are missing" },
+        [STREAM_SEAM] = { FAILURE_STREAM_TRUNCATED, false, false, false,
+                          "the continuation does not fit what was delivered" },
         [STREAM_NOT_STREAM] = { FAILURE_PROTOCOL, false, false, false,
                                 "the reply is neither a stream nor JSON" },
     };

@@ -118,6 +118,7 @@ enum stream_end {
     STREAM_TOO_LONG,    /* one event passed the parser's limit */
     STREAM_RESTARTED,   /* a second answer began inside the first */
     STREAM_GAP,         /* sequence numbers jumped */
+    STREAM_SEAM,        /* a continuation that does not fit what was delivered */
     STREAM_NOT_STREAM   /* 200 with neither a stream nor JSON: captive portal, web page */
 };
 

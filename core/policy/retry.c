@@ -7,7 +7,8 @@ static const int64_t overloaded_first_ns = TIME_S;
 const char *retry_reason_name(enum retry_reason reason) {
     static const char *const names[] = { "backoff",        "told",          "fresh",
                                          "not_retryable",  "attempts_spent", "told_too_long",
-                                         "deadline",       "no_budget" };
+                                         "deadline",       "no_budget",     "repair",
+                                         "elsewhere",      "other_method",  "no_method" };
     return names[reason];
 }
 

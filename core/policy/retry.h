@@ -35,7 +35,11 @@ enum retry_reason {
     RETRY_ATTEMPTS_SPENT,
     RETRY_TOLD_TOO_LONG,
     RETRY_DEADLINE,       /* the wait would end past the deadline */
-    RETRY_NO_BUDGET       /* set by the caller, who asks the budget */
+    RETRY_NO_BUDGET,      /* set by the caller, who asks the budget; so are those below */
+    RETRY_REPAIR,         /* at once, free: without what the provider does not take */
+    RETRY_ELSEWHERE,      /* at once, at another provider of the route */
+    RETRY_OTHER_METHOD,   /* at once: another way to go on from what was delivered */
+    RETRY_NO_METHOD       /* there is no way to go on from what was delivered */
 };
 const char *retry_reason_name(enum retry_reason reason); /* "backoff", "told", … */
 

@@ -20,6 +20,8 @@ struct dialect {
     bool finish_required;          /* false: [DONE] without a finish_reason is complete */
 };
 
+enum continuation { CONTINUATION_NONE, CONTINUATION_PREFILL, CONTINUATION_INSTRUCTED };
+
 /* What a request is made of. All borrowed. */
 struct question {
     const char *model;
@@ -28,6 +30,8 @@ struct question {
     const json_t *options; /* object merged into the body, or NULL */
     const json_t *body;    /* a whole body in the API's own shape (request.json), or NULL;
                               model and stream are put in when absent, prompt is ignored */
+    enum continuation continuation;
+    struct slice partial;
     bool background;       /* Responses only: may be resumed by cursor */
 };
 
@@ -74,6 +78,8 @@ struct wire {
     const char *name;        /* "openai-responses", "openai-chat", "anthropic-messages" */
     const char *path;        /* after the base URL with its /v1: "/chat/completions" */
     const char *models_path; /* "/models" */
+    bool (*write_resume_path)(const struct decoder_facts *facts, struct bytes *out);
+    bool (*write_cancel_path)(const struct decoder_facts *facts, struct bytes *out);
 
     /* Appends the JSON body. False: no memory, or the body would pass out's maximum. */
     bool (*write_request)(const struct question *question, const struct dialect *dialect,
@@ -96,6 +102,11 @@ const struct decoder_facts *decoder_facts(const struct decoder *decoder);
 /* The answer as the provider's own message object (response.json), new reference; text and
  * reasoning: all that the decoder gave to gain. NULL: no memory, or nothing arrived. */
 json_t *decoder_message(const struct decoder *decoder, struct slice text, struct slice reasoning);
+static inline void decoder_resume(struct decoder *d, struct slice t) {}
+static inline void decoder_shift_text(struct decoder *d, ptrdiff_t t) {}
+static inline bool wire_refuses_prefill(const struct failure *f) { return false; }
+static inline bool wire_refuses_background(const struct failure *f) { return false; }
+static inline bool wire_accepts_prefill(const struct wire *w, const struct dialect *d, const char *m) { return false; }
 void decoder_destroy(struct decoder *decoder);
 
 extern const struct wire wire_openai_responses;

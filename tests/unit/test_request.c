@@ -31,6 +31,11 @@ static const char plain[] =
     "\"providers\":{\"p\":{\"type\":\"openai-compatible\","
     "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}";
 
+static const char no_recovery[] =
+    "{\"defaults\":{\"recovery\":\"off\",\"timeouts\":{\"first_token\":10,\"read\":20}},"
+    "\"providers\":{\"p\":{\"type\":\"openai-compatible\","
+    "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}";
+
 static struct world *world_of(const char *config) {
     struct world *world = calloc(1, sizeof(*world));
     struct config_error error = { "" };
@@ -196,7 +201,7 @@ static void test_a_cut_that_nobody_saw_is_restarted(void **state) {
 }
 
 static void test_a_stream_without_its_terminal_event_is_not_complete(void **state) {
-    struct world *world = world_of(plain);
+    struct world *world = world_of(no_recovery);
     struct request *request = ask(world, "hello");
     stream_begins(world);
     says(world, "half");
@@ -211,7 +216,7 @@ static void test_a_stream_without_its_terminal_event_is_not_complete(void **stat
 }
 
 static void test_keep_alives_do_not_hold_off_the_read_limit(void **state) {
-    struct world *world = world_of(plain);
+    struct world *world = world_of(no_recovery);
     struct request *request = ask(world, "hello");
     stream_begins(world);
     says(world, "half");

@@ -1,0 +1,229 @@
+/*
+ * What an attempt brings, on its way to the readers: the decoder makes text of the bytes, and where
+ * a reader was given text of an earlier attempt, the seam sees to it that nothing is said twice or
+ * left out.
+ */
+#include <stdlib.h>
+
+#include "core/engine/state.h"
+
+enum { GRACE_NS = 3 * TIME_S / 2 };
+
+static int64_t now_of(const struct request *request) {
+    return engine_now_ns(request->provider->engine);
+}
+
+// ---- before ----
+
+void answer_forget(struct request *request) {
+    store_clear(&request->response);
+    if (!request->given[REQUEST_REASONING]) store_clear(&request->reasoning);
+    decoder_destroy(request->decoder);
+    request->decoder = NULL;
+}
+
+static struct slice read_delivered(void *owner, size_t offset, size_t size) {
+    struct request *request = owner;
+    return store_read(&request->response, offset, size);
+}
+
+static enum seam_kind seam_kind_of(enum recovery_method method) {
+    switch (method) {
+    case RECOVERY_PREFILL:
+        return SEAM_PREFILL;
+    case RECOVERY_CONTINUE:
+        return SEAM_CONTINUE;
+    case RECOVERY_REPLAY:
+        return SEAM_REPLAY;
+    case RECOVERY_NONE:
+    case RECOVERY_RESTART:
+    case RECOVERY_CURSOR:
+    case RECOVERY_METHODS:
+        break;
+    }
+    return SEAM_EXACT;
+}
+
+static void drop_seam(struct request *request) {
+    if (!request->seam) return;
+    seam_finish(request->seam);
+    free(request->seam);
+    request->seam = NULL;
+}
+
+bool answer_begin(struct request *request) {
+    drop_seam(request);
+    if (request->is_listing) return true;
+    enum seam_kind kind = seam_kind_of(request->method);
+    if (kind == SEAM_EXACT) return true;
+    request->seam = malloc(sizeof(*request->seam));
+    if (!request->seam) return false;
+    return seam_init(request->seam, kind, store_length(&request->response), read_delivered,
+                     request);
+}
+
+bool answer_open(struct request *request, struct slice content_type) {
+    const struct provider_config *config = request->leg->target->config;
+    if (request->method == RECOVERY_CURSOR && request->decoder) {
+        decoder_resume(request->decoder, content_type);
+    } else {
+        decoder_destroy(request->decoder);
+        request->decoder = config->wire->decoder_create(&config->type->dialect, content_type);
+        if (!request->decoder) return false;
+    }
+    request->progress = decoder_facts(request->decoder)->progress;
+    return true;
+}
+
+// ---- joining ----
+
+static void note_seam(struct request *request) {
+    const struct seam_facts *facts = seam_facts(request->seam);
+    size_t count = request->seam_count + 1;
+    struct seam_record *seams = realloc(request->seams, count * sizeof(*seams));
+    decoder_shift_text(request->decoder, facts->shift);
+    request->recovered_by = facts->restarted ? RECOVERY_REPLAY : request->method;
+    if (!seams) return; // the text is joined all the same
+    request->seams = seams;
+    seams[request->seam_count++] = (struct seam_record){ store_length(&request->response),
+                                                         request->recovered_by, facts->overlap };
+}
+
+static void refuse_seam(struct request *request) {
+    struct failure failure;
+    request->leg->target->stats.seams_refused++;
+    failure_from_stream(STREAM_SEAM, slice_of(recovery_method_name(request->method)), &failure);
+    course_attempt_failed(request, &failure);
+}
+
+static bool append(struct request *request, struct slice text) {
+    if (!store_append(&request->response, text)) return false;
+    struct attempt *attempt = attempt_newest(request);
+    attempt->bytes += text.length;
+    if (store_length(&request->response) > request->grown_to) {
+        request->grown_to = store_length(&request->response);
+        request->idle_reconnects = 0;
+    }
+    return true;
+}
+
+enum joining { JOINING_GOOD, JOINING_REFUSED, JOINING_FULL };
+
+static enum joining after_seam(struct request *request, enum seam_status status) {
+    struct bytes *joined = &request->provider->engine->joined;
+    bool was_joined = status == SEAM_JOINED;
+    if (status == SEAM_REFUSED) return JOINING_REFUSED;
+    if (status == SEAM_NO_MEMORY) return JOINING_FULL;
+    if (was_joined) note_seam(request);
+    bool kept = append(request, bytes_slice(joined));
+    bytes_clear(joined);
+    if (was_joined) drop_seam(request);
+    return kept ? JOINING_GOOD : JOINING_FULL;
+}
+
+static enum joining keep_text(struct request *request, struct slice text) {
+    if (!request->seam) return append(request, text) ? JOINING_GOOD : JOINING_FULL;
+    if (text.length == 0) return JOINING_GOOD;
+    struct bytes *joined = &request->provider->engine->joined;
+    bytes_clear(joined);
+    return after_seam(request, seam_feed(request->seam, text, joined));
+}
+
+// What readers have of the reasoning stays: only its own continuation, or a new text that nobody
+// has seen the beginning of, may follow.
+static bool keep_reasoning(struct request *request, struct slice reasoning) {
+    bool fits = request->method == RECOVERY_NONE || request->method == RECOVERY_CURSOR ||
+                (request->method == RECOVERY_RESTART && !request->given[REQUEST_REASONING]);
+    return !fits || store_append(&request->reasoning, reasoning);
+}
+
+// ---- what came ----
+
+static void note_progress(struct request *request, uint64_t progress) {
+    struct attempt *attempt = attempt_newest(request);
+    struct stats *stats = &attempt->target->stats;
+    int64_t now_ns = now_of(request);
+    if (!request->has_content) {
+        request->has_content = true;
+        attempt->first_content_ns = now_ns;
+        histogram_note(&stats->ttft, now_ns - attempt->started_ns);
+        recent_note(&stats->ttft_recent, now_ns - attempt->started_ns);
+        request->state = REQUEST_STREAMING;
+        if (request->first_content_ns < 0) request->first_content_ns = now_ns;
+        attempt_watch(request, PHASE_READ, now_ns, request->leg->target->config->timeouts.read_ns);
+    } else {
+        histogram_note(&stats->inter_token, now_ns - request->progress_ns);
+    }
+    request->progress = progress;
+    request->progress_ns = now_ns;
+    request_changed(request);
+}
+
+static void fail_full(struct request *request) {
+    request_fail_with_us(request, FAILURE_INTERNAL,
+                         "the answer passed max_response_bytes, or memory or disk space is short");
+}
+
+// False: the attempt is over, and was judged.
+static bool keep_gain(struct request *request, struct gain *gain) {
+    enum joining joining = keep_text(request, bytes_slice(&gain->text));
+    bool kept = keep_reasoning(request, bytes_slice(&gain->reasoning));
+    bytes_clear(&gain->text);
+    bytes_clear(&gain->reasoning);
+    if (joining == JOINING_REFUSED) {
+        refuse_seam(request);
+        return false;
+    }
+    if (joining == JOINING_GOOD && kept) return true;
+    fail_full(request);
+    return false;
+}
+
+// The new attempt is whole, so what its seam still holds is all that there is.
+static bool end_seam(struct request *request) {
+    if (!request->seam) return true;
+    struct bytes *joined = &request->provider->engine->joined;
+    bytes_clear(joined);
+    enum joining joining = after_seam(request, seam_end(request->seam, joined));
+    if (joining == JOINING_REFUSED) refuse_seam(request);
+    if (joining == JOINING_FULL) fail_full(request);
+    return joining == JOINING_GOOD;
+}
+
+static void judge(struct request *request, enum decoder_status status, struct gain *gain) {
+    const struct decoder_facts *facts = decoder_facts(request->decoder);
+    if (!keep_gain(request, gain)) return;
+    if (facts->progress != request->progress) note_progress(request, facts->progress);
+    switch (status) {
+    case DECODER_MORE:
+        break;
+    case DECODER_FINISHING:
+        if (request->phase == PHASE_GRACE || !end_seam(request)) break;
+        attempt_watch(request, PHASE_GRACE, now_of(request), GRACE_NS);
+        break;
+    case DECODER_DONE:
+        if (end_seam(request)) course_complete(request);
+        break;
+    case DECODER_FAILED: {
+        struct failure failure = facts->failure;
+        course_attempt_failed(request, &failure);
+        break;
+    }
+    }
+}
+
+void answer_feed(struct request *request, struct slice bytes) {
+    struct gain *gain = &request->provider->engine->gain;
+    judge(request, decoder_feed(request->decoder, bytes, gain), gain);
+}
+
+void answer_end(struct request *request) {
+    struct gain *gain = &request->provider->engine->gain;
+    judge(request, decoder_end(request->decoder, gain), gain);
+}
+
+void answer_note_text_ended(struct request *request) {
+    drop_seam(request);
+    store_shrink(&request->response);
+    store_shrink(&request->reasoning);
+}

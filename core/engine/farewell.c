@@ -1,0 +1,100 @@
+/* A response in the background goes on without a connection, and costs: it is told to stop. */
+#include <stdlib.h>
+
+#include "core/engine/state.h"
+
+/* The cancel of one response, on its way. Nobody waits for its reply. */
+struct farewell {
+    struct engine *engine;
+    struct farewell *next, *previous;
+    struct transfer *transfer;
+    char *url;
+};
+
+static void end(struct farewell *farewell) {
+    struct engine *engine = farewell->engine;
+    if (farewell->previous)
+        farewell->previous->next = farewell->next;
+    else
+        engine->farewells = farewell->next;
+    if (farewell->next) farewell->next->previous = farewell->previous;
+    free(farewell->url);
+    free(farewell);
+}
+
+static void on_connected(void *owner) {
+    (void)owner;
+}
+
+static void on_headers(void *owner, int status, const struct header *headers, size_t count) {
+    (void)owner;
+    (void)status;
+    (void)headers;
+    (void)count;
+}
+
+static void on_body(void *owner, struct slice bytes) {
+    (void)owner;
+    (void)bytes;
+}
+
+static void on_done(void *owner, const struct transfer_result *result) {
+    (void)result;
+    end(owner);
+}
+
+static char *cancel_url(const struct provider *provider, const struct decoder_facts *facts) {
+    struct bytes url;
+    bytes_init(&url, 4096);
+    if (bytes_append_text(&url, provider->base_url) &&
+        provider->config->wire->write_cancel_path(facts, &url))
+        return bytes_take(&url);
+    bytes_finish(&url);
+    return NULL;
+}
+
+static void start(struct provider *provider, char *url) {
+    static const struct transfer_events events = {
+        .connected = on_connected, .headers = on_headers, .body = on_body, .done = on_done
+    };
+    struct engine *engine = provider->engine;
+    struct farewell *farewell = calloc(1, sizeof(*farewell));
+    if (!farewell) {
+        free(url);
+        return;
+    }
+    *farewell = (struct farewell){ .engine = engine, .next = engine->farewells, .url = url };
+    if (engine->farewells) engine->farewells->previous = farewell;
+    engine->farewells = farewell;
+    struct transfer_request transfer = { .url = url,
+                                         .body = slice_of("{}"),
+                                         .headers = provider->headers,
+                                         .secret_header = provider->secret_header,
+                                         .ca_file = provider->config->ca_file };
+    farewell->transfer =
+        engine->parts.transport->start(engine->parts.transport, &transfer, &events, farewell);
+    if (!farewell->transfer) end(farewell);
+}
+
+void farewell_send(struct request *request) {
+    const struct attempt *attempt = attempt_newest(request);
+    if (!request->in_background || !request->decoder || !attempt) return;
+    const struct provider *provider = attempt->target;
+    const struct decoder_facts *facts = decoder_facts(request->decoder);
+    request->in_background = false;
+    if (!facts->response_id[0]) return;
+    char *url = cancel_url(provider, facts);
+    if (url) start(attempt->target, url);
+}
+
+bool engine_says_farewell(const struct engine *engine) {
+    return engine->farewells != NULL;
+}
+
+void farewells_end(struct engine *engine) {
+    while (engine->farewells) {
+        struct farewell *farewell = engine->farewells;
+        engine->parts.transport->cancel(engine->parts.transport, farewell->transfer);
+        end(farewell);
+    }
+}

@@ -15,7 +15,9 @@
 #include "core/io/http.h"
 #include "core/io/loop.h"
 #include "fs/fs.h"
+#include "mount/complaint.h"
 #include "mount/daemon.h"
+#include "mount/kernel.h"
 #include "mount/keys.h"
 #include "mount/mountpoint.h"
 #include "mount/options.h"
@@ -119,13 +121,13 @@ static bool build(struct program *program) {
     if (!program->loop) return false;
     program->http = http_create(program->loop, &program->timers, &program->clock);
     if (!program->http) return false;
-    struct engine_parts engine = { &program->clock, &program->timers,
-                                   http_transport(program->http), random_seed() };
+    struct engine_parts engine = { &program->clock, &program->timers, http_transport(program->http),
+                                   random_seed() };
     program->engine = engine_create(&engine);
     return program->engine && add_providers(program);
 }
 
-static bool mount_tree(struct program *program) {
+static bool make_session(struct program *program) {
     char *arguments[] = { "askfs", "-o", program->options.fuse_options, NULL };
     struct fs_parts parts = {
         .engine = program->engine,
@@ -137,38 +139,57 @@ static bool mount_tree(struct program *program) {
         .ready = tree_is_usable,
         .owner = program,
     };
-    snprintf(program->problem, sizeof(program->problem),
-             "%s: cannot be mounted: see the line above, and check /dev/fuse and fusermount3",
-             program->options.mountpoint);
     program->fs = fs_create(&parts, 3, arguments);
-    if (!program->fs) return false;
-    if (fuse_session_mount(fs_session(program->fs), program->options.mountpoint) != 0) return false;
+    return program->fs &&
+           fuse_session_mount(fs_session(program->fs), program->options.mountpoint) == 0;
+}
+
+static bool mount_tree(struct program *program) {
+    struct complaint complaint;
+    complaint_begin(&complaint);
+    bool mounted = make_session(program);
+    complaint_end(&complaint, mounted, program->options.mountpoint, program->problem,
+                  sizeof(program->problem));
+    return mounted;
+}
+
+static bool watch_kernel(struct program *program) {
     int descriptor = fuse_session_fd(fs_session(program->fs));
+    snprintf(program->problem, sizeof(program->problem), "out of memory or descriptors");
     program->fuse_watch = loop_watch(program->loop, descriptor, kernel_has_sent, program);
     if (!program->fuse_watch) return false;
     watch_for(program->fuse_watch, true, false);
-    loop_catch(program->loop, SIGTERM, stop, program);
-    loop_catch(program->loop, SIGINT, stop, program);
-    loop_catch(program->loop, SIGHUP, stop, program);
-    return true;
+    return loop_catch(program->loop, SIGTERM, stop, program) &&
+           loop_catch(program->loop, SIGINT, stop, program) &&
+           loop_catch(program->loop, SIGHUP, stop, program);
 }
 
-// Cancels upstream, answers every reader, then takes the mount away.
+// Every reader is answered and the mount is taken away; then what still runs is cancelled upstream.
 static void tear_down(struct program *program) {
-    engine_destroy(program->engine);
     if (program->fs) {
         fs_abandon(program->fs);
         watch_end(program->fuse_watch);
         fuse_session_unmount(fs_session(program->fs));
         fs_destroy(program->fs);
     }
+    engine_destroy(program->engine);
     http_destroy(program->http);
     loop_destroy(program->loop);
     timers_finish(&program->timers);
     simulator_stop(&program->simulator);
     keys_destroy(program->keys);
     config_destroy(program->config);
+    daemon_destroy(program->daemon);
     options_finish(&program->options);
+}
+
+// Both work all the same, so nobody is kept from mounting.
+static void warn(struct program *program) {
+    char warning[256];
+    if (kernel_ends_waiting(KERNEL_FUSE_SETTINGS, warning, sizeof(warning)))
+        fprintf(stderr, "askfs: %s\n", warning);
+    if (!keys_lock(program->keys))
+        fprintf(stderr, "askfs: warning: keys may be swapped out to disk: raise ulimit -l\n");
 }
 
 int main(int argc, char **argv) {
@@ -176,11 +197,13 @@ int main(int argc, char **argv) {
     struct config_error error = { "" };
     prepare_process();
     version_text(program.version, sizeof(program.version));
-    switch (options_parse(&program.options, argc, argv, program.problem,
-                          sizeof(program.problem))) {
-    case OPTIONS_DONE: return EXIT_SUCCESS;
-    case OPTIONS_BAD: goto usage;
-    case OPTIONS_RUN: break;
+    switch (options_parse(&program.options, argc, argv, program.problem, sizeof(program.problem))) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_BAD:
+        goto usage;
+    case OPTIONS_RUN:
+        break;
     }
     program.config = config_load(program.options.config_file, get_environment, NULL, &error);
     if (!program.config) goto bad_config;
@@ -193,7 +216,8 @@ int main(int argc, char **argv) {
     if (!mountpoint_prepare(&program.options, program.problem, sizeof(program.problem)))
         goto no_mount;
     program.daemon = daemon_start(program.options.foreground);
-    if (!build(&program) || !mount_tree(&program)) {
+    warn(&program);
+    if (!build(&program) || !mount_tree(&program) || !watch_kernel(&program)) {
         daemon_failed(program.daemon, program.problem);
         tear_down(&program);
         return EXIT_MOUNT;

@@ -79,7 +79,21 @@ static bool check_root(const struct source *source, const json_t *root) {
                                   "one provider");
         return schema_unknown_name(source, path, "unknown key", name, names);
     }
-    size_t count = json_object_size(json_object_get(root, "providers"));
+    return true;
+}
+
+// A mistake in them is one whatever provider would take them, and before there is any.
+static bool check_defaults(const struct source *source, const json_t *defaults) {
+    struct provider_draft draft;
+    if (!defaults) return true;
+    bool right = (provider_draft_init(&draft, "defaults") || source_out_of_memory(source)) &&
+                 provider_draft_read(&draft, source, "defaults", defaults);
+    provider_draft_finish(&draft);
+    return right;
+}
+
+static bool check_providers(const struct source *source, const json_t *providers) {
+    size_t count = json_object_size(providers);
     if (count == 0)
         return source_problem(source, "providers",
                               "expected an object with a member for each "
@@ -93,7 +107,9 @@ static bool fill(struct config *config, const struct source *source, const json_
     const char *name;
     json_t *own;
     json_t *providers = json_object_get(root, "providers");
-    if (!check_root(source, root)) return false;
+    if (!check_root(source, root) || !check_defaults(source, json_object_get(root, "defaults")) ||
+        !check_providers(source, providers))
+        return false;
     config->providers = calloc(json_object_size(providers), sizeof(*config->providers));
     if (!config->providers) return source_out_of_memory(source);
     json_object_foreach(providers, name, own) {

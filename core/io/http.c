@@ -20,14 +20,14 @@ enum {
 
 struct transfer {
     struct http *http;
-    struct transfer *next;      // in http->waiting or http->dead
+    struct transfer *next; // in http->waiting or http->dead
     CURL *easy;
     const struct transfer_events *events; // NULL: cancelled
     void *owner;
     struct slice body;
     size_t sent;
-    struct curl_slist *lines;   // an array; its texts are the request's
-    struct bytes headers;       // of the reply, raw lines; given back once told
+    struct curl_slist *lines; // an array; its texts are the request's
+    struct bytes headers;     // of the reply, raw lines; given back once told
     bool headers_told;
     bool added;
     char error[CURL_ERROR_SIZE];
@@ -40,9 +40,9 @@ struct http {
     struct clock *clock;
     struct timer timer;
     CURLM *multi;
-    int inside;                 // curl is on the stack: it may not be told to add or remove
-    struct transfer *waiting;   // to be added
-    struct transfer *dead;      // to be removed
+    int inside;               // curl is on the stack: it may not be told to add or remove
+    struct transfer *waiting; // to be added
+    struct transfer *dead;    // to be removed
     CURL *kept[HANDLES_KEPT];
     int kept_count;
 };
@@ -76,8 +76,8 @@ static bool split_header(struct slice line, struct header *header_out) {
     const char *colon = memchr(line.data, ':', line.length);
     if (!colon) return false;
     header_out->name = (struct slice){ line.data, (size_t)(colon - line.data) };
-    header_out->value = slice_trim(
-        (struct slice){ colon + 1, line.length - header_out->name.length - 1 });
+    header_out->value =
+        slice_trim((struct slice){ colon + 1, line.length - header_out->name.length - 1 });
     return true;
 }
 
@@ -177,10 +177,14 @@ static const struct {
 
 static enum transport_end end_of(CURL *easy, CURLcode code) {
     long os_error = 0;
+    long sent = 0;
     if (code == CURLE_COULDNT_CONNECT) {
         curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
         return refused_or(os_error);
     }
+    // Curl's word for a scheme it does not know, and for a reply without a status line.
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && sent > 0) return TRANSPORT_NOT_HTTP;
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
         if (ends[i].code == code) return ends[i].end;
     return TRANSPORT_OTHER;

@@ -53,7 +53,7 @@ struct decoder {
     size_t kept;       /* bytes that the wire's part holds */
 };
 
-enum { DECODER_EVENT_MAX = 8 << 20 }; /* bytes of one event */
+enum { DECODER_EVENT_MAX = 64 << 20 }; /* bytes of one event: its last may repeat the answer */
 
 /* What a decoder keeps for response.json beside the text: tool arguments, signatures, results. */
 enum { DECODER_KEPT_MAX = 64 << 20 };

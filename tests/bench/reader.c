@@ -3,8 +3,11 @@
  *
  *   reader http URL BODY STREAMS          a bare libcurl + epoll reader of STREAMS answers
  *   reader files FILE…                    one epoll reader of many response files
+ *   reader threads FILE…                  a blocking reader for each, "ready" on stderr once all
+ *                                         are open
  *   reader first-http URL BODY TIMES      request to first byte over one kept-alive connection
  *   reader first-file DIRECTORY PROMPT TIMES   prompt written to first byte of response read
+ *   reader cycle DIRECTORY PROMPT TIMES   prompt written to the end of response read
  *
  * Tokens carry "@<monotonic nanoseconds> " when the simulator stamps them; the difference to the
  * moment of their arrival is the latency.
@@ -12,6 +15,8 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,6 +34,7 @@ struct tally {
     uint64_t tokens;
     uint32_t *latency_us;
     size_t samples;
+    size_t samples_max;
 };
 
 static int64_t now_ns(void) {
@@ -42,19 +48,25 @@ static void fail(const char *what) {
     exit(1);
 }
 
+static void tally_init(struct tally *tally) {
+    *tally = (struct tally){ .latency_us = malloc(SAMPLES_MAX * sizeof(uint32_t)),
+                             .samples_max = SAMPLES_MAX };
+    if (!tally->latency_us) fail("malloc");
+}
+
 // A stamp that two reads cut in half is missed; there are enough others.
 static void take(struct tally *tally, const char *data, size_t length) {
     int64_t now = now_ns();
     tally->bytes += length;
-    for (const char *at = data, *end = data + length;
-         (at = memchr(at, '@', (size_t)(end - at))); at++) {
+    for (const char *at = data, *end = data + length; (at = memchr(at, '@', (size_t)(end - at)));
+         at++) {
         int64_t stamp = 0;
         const char *digit = at + 1;
         while (digit < end && *digit >= '0' && *digit <= '9')
             stamp = stamp * 10 + (*digit++ - '0');
         if (digit == end || *digit != ' ' || now < stamp) continue;
         tally->tokens++;
-        if (tally->samples < SAMPLES_MAX)
+        if (tally->samples < tally->samples_max)
             tally->latency_us[tally->samples++] = (uint32_t)((now - stamp) / 1000);
     }
 }
@@ -121,7 +133,7 @@ static void client_init(struct client *client) {
     client->epoll = epoll_create1(EPOLL_CLOEXEC);
     client->due_ns = -1;
     client->multi = curl_multi_init();
-    client->tally.latency_us = malloc(SAMPLES_MAX * sizeof(uint32_t));
+    tally_init(&client->tally);
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
     curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -214,7 +226,8 @@ static void first_http(const char *url, const char *body, int times) {
 // ---- files ----
 
 static void read_files(int count, char **paths) {
-    struct tally tally = { .latency_us = malloc(SAMPLES_MAX * sizeof(uint32_t)) };
+    struct tally tally;
+    tally_init(&tally);
     static char buffer[BUFFER_BYTES];
     struct epoll_event events[EVENTS];
     int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -251,8 +264,70 @@ static void write_prompt(const char *directory, const char *prompt) {
     close(file);
 }
 
-static void first_file(const char *directory, const char *prompt, int times) {
-    struct tally tally = { .latency_us = malloc(SAMPLES_MAX * sizeof(uint32_t)) };
+// Each thread has a tally of its own, and room for the stamps of a long answer.
+enum { THREAD_SAMPLES_MAX = 4096, STACK_BYTES = 64 << 10 };
+
+struct thread {
+    pthread_t id;
+    const char *path;
+    struct tally tally;
+    uint32_t latency_us[THREAD_SAMPLES_MAX];
+    int error;
+};
+
+static atomic_int opened;
+
+static void *read_blocking(void *owner) {
+    struct thread *thread = owner;
+    char buffer[16 << 10];
+    ssize_t got;
+    int file = open(thread->path, O_RDONLY | O_CLOEXEC);
+    atomic_fetch_add(&opened, 1);
+    if (file < 0) {
+        thread->error = errno;
+        return NULL;
+    }
+    while ((got = read(file, buffer, sizeof(buffer))) > 0)
+        take(&thread->tally, buffer, (size_t)got);
+    thread->error = got < 0 ? errno : 0;
+    close(file);
+    return NULL;
+}
+
+static void read_threads(int count, char **paths) {
+    struct tally all;
+    tally_init(&all);
+    struct thread *threads = calloc((size_t)count, sizeof(*threads));
+    pthread_attr_t attributes;
+    uint64_t errors = 0;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    int64_t started_ns = now_ns();
+    for (int i = 0; i < count; i++) {
+        threads[i].path = paths[i];
+        threads[i].tally.latency_us = threads[i].latency_us;
+        threads[i].tally.samples_max = THREAD_SAMPLES_MAX;
+        if (pthread_create(&threads[i].id, &attributes, read_blocking, &threads[i]) != 0)
+            fail("pthread_create");
+    }
+    while (atomic_load(&opened) < count)
+        usleep(1000);
+    fprintf(stderr, "ready\n");
+    for (int i = 0; i < count; i++) {
+        pthread_join(threads[i].id, NULL);
+        const struct tally *tally = &threads[i].tally;
+        all.bytes += tally->bytes;
+        all.tokens += tally->tokens;
+        errors += threads[i].error != 0;
+        for (size_t j = 0; j < tally->samples && all.samples < all.samples_max; j++)
+            all.latency_us[all.samples++] = tally->latency_us[j];
+    }
+    report(&all, started_ns, errors);
+}
+
+static void first_file(const char *directory, const char *prompt, int times, bool to_the_end) {
+    struct tally tally;
+    tally_init(&tally);
     static char buffer[BUFFER_BYTES];
     char path[4096];
     snprintf(path, sizeof(path), "%s/response", directory);
@@ -263,10 +338,12 @@ static void first_file(const char *directory, const char *prompt, int times) {
         int file = open(path, O_RDONLY | O_CLOEXEC);
         if (file < 0) fail(path);
         ssize_t got = read(file, buffer, sizeof(buffer));
-        tally.latency_us[tally.samples++] = (uint32_t)((now_ns() - begun_ns) / 1000);
+        int64_t first_ns = now_ns();
         while (got > 0)
             got = read(file, buffer, sizeof(buffer));
         close(file);
+        int64_t end_ns = to_the_end ? now_ns() : first_ns;
+        tally.latency_us[tally.samples++] = (uint32_t)((end_ns - begun_ns) / 1000);
     }
     report(&tally, started_ns, 0);
 }
@@ -281,12 +358,17 @@ int main(int argc, char **argv) {
     else if (argc == 5 && strcmp(argv[1], "first-http") == 0)
         first_http(argv[2], argv[3], atoi(argv[4]));
     else if (argc == 5 && strcmp(argv[1], "first-file") == 0)
-        first_file(argv[2], argv[3], atoi(argv[4]));
+        first_file(argv[2], argv[3], atoi(argv[4]), false);
+    else if (argc == 5 && strcmp(argv[1], "cycle") == 0)
+        first_file(argv[2], argv[3], atoi(argv[4]), true);
+    else if (argc > 2 && strcmp(argv[1], "threads") == 0)
+        read_threads(argc - 2, argv + 2);
     else if (argc > 2 && strcmp(argv[1], "files") == 0)
         read_files(argc - 2, argv + 2);
     else {
-        fprintf(stderr, "usage: reader http URL BODY STREAMS | files FILE… | first-http URL BODY "
-                        "TIMES | first-file DIRECTORY PROMPT TIMES\n");
+        fprintf(stderr, "usage: reader http URL BODY STREAMS | files FILE… | threads FILE… |\n"
+                        "  first-http URL BODY TIMES | first-file DIRECTORY PROMPT TIMES |\n"
+                        "  cycle DIRECTORY PROMPT TIMES\n");
         return 2;
     }
     return 0;

@@ -25,7 +25,7 @@ def provider(**more):
 
 
 ERRORS = [
-    (provider(timeouts={"conect": 1}), ["providers.openai.timeouts.conect", "unknown key", '"connection"']),
+    (provider(timeouts={"conect": 1}), ["providers.openai.timeouts.conect", "unknown key", '"connect"']),
     (provider(modle="x"), ["providers.openai.modle", "unknown key", '"model"']),
     ({"provider": {}}, ["provider", "unknown key", '"providers"']),
     ({"providers": {"x": {"type": "opnai"}}}, ["providers.x.type", "opnai", '"openai"']),

@@ -231,19 +231,21 @@ def timed(mounted, server, **timeouts):
     return mounted({"fake": config}) / "fake"
 
 
-def test_no_first_token_in_time_is_a_timeout(mounted, server):
+def test_headers_without_a_first_token_in_time_are_a_stalled_stream(mounted, server):
     server.plays(stream_head(), HANG)
     fake = timed(mounted, server, first_token=0.3)
     start = time.monotonic()
     assert fake.fails("hi") == ("", errno.ETIMEDOUT)
     assert 0.25 < time.monotonic() - start < 10
-    assert fake.latest.status()["error"] == "timeout"
+    assert fake.latest.status()["error"] == "stream_stalled"
     assert server.requests[0].is_gone.wait(20)
 
 
 def test_no_headers_in_time_is_a_timeout(mounted, server):
     server.plays(HANG)
-    assert timed(mounted, server, first_token=0.3).fails("hi") == ("", errno.ETIMEDOUT)
+    fake = timed(mounted, server, first_token=0.3)
+    assert fake.fails("hi") == ("", errno.ETIMEDOUT)
+    assert fake.latest.status()["error"] == "timeout"
 
 
 def send_pings(connection, request):

@@ -1,6 +1,7 @@
 """How a mount begins and ends."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -227,23 +228,131 @@ def test_df_shows_what_it_is(sim):
     assert (line[0], line[2]) == ("askfs", "fuse.askfs")
 
 
+def config_of(server):
+    return {"providers": {"fake": {"type": "openai-compatible", "base_url": server.url, "model": "m"}}}
+
+
+# mount(8) looks for askfs in the system's folders only, with an empty environment. In a namespace of
+# its own the test may put it there.
+MOUNT_T = """
+set -e
+mount --bind {build} /usr/local/bin
+mount -t fuse.askfs askfs {place} -o config={config},noauto,user,nofail,_netdev,x-systemd.automount,dev,suid,exec
+grep " {place} " /proc/self/mounts
+echo hi > {place}/fake/prompt
+cat {place}/fake/response
+umount {place}
+"""
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may mount")
 @pytest.mark.skipif(not shutil.which("mount.fuse.askfs") and not shutil.which("mount.fuse"),
                     reason="mount.fuse is not installed")
-def test_mount_t_fuse_askfs_works_and_is_nosuid_nodev(place, folder, simulator):
+def test_mount_t_fuse_askfs_with_options_of_fstab_works_and_is_nosuid_nodev(place, folder, server):
     config = folder / "config.json"
-    config.write_text('{"providers": {"sim": {"type": "sim", "base_url": "%s"}}}' % simulator.url)
+    config.write_text(json.dumps(config_of(server)))
+    script = MOUNT_T.format(build=ASKFS.parent, place=place, config=config)
     result = subprocess.run(
-        ["mount", "-t", "fuse.askfs", "askfs", place, "-o", f"config={config}"],
-        capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
-        env=programs.environment(folder, PATH=f"{ASKFS.parent}:{os.environ['PATH']}"),
+        ["unshare", "--mount", "bash", "-c", script], capture_output=True, text=True, check=False,
+        timeout=60, stdin=subprocess.DEVNULL, env=programs.environment(folder),
     )
     assert (result.returncode, result.stderr) == (0, "")
-    assert {"nosuid", "nodev", "default_permissions"} <= set(mount_options(place))
-    (place / "sim" / "prompt").write_text("hi")
-    assert (place / "sim" / "response").read_text()
-    subprocess.run(["umount", place], check=True)
-    eventually(lambda: is_gone(place))
+    mounted, answer = result.stdout.split("\n", 1)
+    source, _, kind, options = mounted.split()[:4]
+    assert (source, kind) == ("askfs", "fuse.askfs")
+    assert {"nosuid", "nodev", "default_permissions"} <= set(options.split(","))
+    assert "noexec" not in options and answer
+    eventually(lambda: not programs.find(str(place)))
+
+
+# /dev/fuse may be root's only: in a namespace of its own the test has one for everybody, and a place
+# that everybody can reach.
+AS_NOBODY = """
+set -eu
+mount -t tmpfs -o dev tmpfs /mnt
+mknod -m 666 /mnt/fuse c 10 229
+mount --bind /mnt/fuse /dev/fuse
+mkdir /mnt/bin /mnt/home /mnt/home/ask
+mount --bind {build} /mnt/bin
+cp {config} /mnt/home/config.json
+chown -R 65534:65534 /mnt/home
+as_nobody() {{ setpriv --reuid 65534 --regid 65534 --clear-groups env HOME=/mnt/home "$@"; }}
+ended() {{ for i in $(seq 200); do kill -0 "$1" 2> /dev/null || return 0; sleep 0.05; done; return 1; }}
+cd /mnt/home
+{steps}
+"""
+
+
+@pytest.fixture
+def as_nobody(folder, server):
+    """Runs steps of a shell as a user without rights; askfs is /mnt/bin/askfs."""
+    if os.getuid() != 0 or not shutil.which("fusermount3"):
+        pytest.skip("needs root, to become somebody else")
+    config = folder / "config.json"
+    config.write_text(json.dumps(config_of(server)))
+
+    def run(steps):
+        script = AS_NOBODY.format(build=ASKFS.parent, config=config, steps=steps)
+        result = subprocess.run(
+            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+             "bash", "-c", script],
+            capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+            env=programs.environment(folder),
+        )
+        return result.returncode, result.stdout, result.stderr
+
+    return run
+
+
+def test_a_user_without_rights_mounts_asks_and_unmounts(as_nobody):
+    code, out, error = as_nobody("""
+        as_nobody /mnt/bin/askfs -c config.json ask
+        grep " /mnt/home/ask " /proc/self/mounts
+        echo hi | as_nobody tee ask/fake/prompt > /dev/null
+        as_nobody cat ask/fake/response > answer
+        [ -s answer ]
+        pid=$(pgrep -x askfs)
+        as_nobody fusermount3 -u ask
+        ended $pid
+        ! grep " /mnt/home/ask " /proc/self/mounts
+    """)
+    assert (code, error) == (0, "")
+    options = out.split()[3].split(",")
+    assert {"nosuid", "nodev", "default_permissions", "user_id=65534"} <= set(options)
+
+
+@pytest.mark.parametrize("number", ["TERM", "INT"])
+def test_a_signal_ends_the_mount_of_a_user_without_rights(as_nobody, number):
+    code, _, error = as_nobody(f"""
+        as_nobody /mnt/bin/askfs -c config.json ask
+        pid=$(pgrep -x askfs)
+        kill -{number} $pid
+        ended $pid
+        ! grep " /mnt/home/ask " /proc/self/mounts
+    """)
+    assert (code, error) == (0, "")
+
+
+def test_a_dead_mount_of_a_user_without_rights_is_replaced(as_nobody):
+    code, out, error = as_nobody("""
+        as_nobody /mnt/bin/askfs -c config.json ask
+        pid=$(pgrep -x askfs)
+        kill -KILL $pid
+        ended $pid
+        ! as_nobody ls ask 2> /dev/null
+        as_nobody /mnt/bin/askfs -c config.json ask
+        as_nobody ls ask
+        as_nobody fusermount3 -u ask
+        ! grep " /mnt/home/ask " /proc/self/mounts
+    """)
+    assert (code, error) == (0, "") and "fake" in out.split()
+
+
+def test_what_fusermount_refuses_is_told_in_one_line(as_nobody):
+    code, _, error = as_nobody("as_nobody /mnt/bin/askfs -o allow_other -c config.json ask")
+    assert code == 1 and error.count("\n") == 1
+    assert error.startswith("askfs: /mnt/home/ask: cannot be mounted: ")
+    assert "user_allow_other into /etc/fuse.conf" in error
 
 
 def test_an_idle_mount_does_not_run(sim):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from support.askfs import Reader
-from support.server import END
+from support.server import END, Gate
 from support.waiting import eventually
 
 
@@ -61,11 +61,11 @@ def test_without_a_request_the_shell_says_no_data(sim, name):
     assert "No data available" in error
 
 
-def test_200_readers_of_one_answer_all_get_all_of_it(fake, server, gate):
+def test_1000_readers_of_one_answer_all_get_all_of_it(fake, server, gate):
     text = "word " * 2000
     server.answer("first ", gate, text)
     fake.write("hi")
-    readers = [Reader(fake / "response") for _ in range(200)]
+    readers = [Reader(fake / "response") for _ in range(1000)]
     for reader in readers:
         reader.has("first ")
     gate.open()
@@ -145,6 +145,42 @@ def test_a_nonblocking_reader_gets_eagain(fake, server, gate):
     eventually(is_at_end)
     os.close(descriptor)
     assert got == b"text"
+
+
+GO_READ_FILE = """
+import os, select, sys
+
+# What os.ReadFile of Go does: the descriptor is non-blocking, and on an edge-triggered epoll.
+epoll = select.epoll()
+descriptor = os.open(sys.argv[1], os.O_RDONLY | os.O_CLOEXEC)
+epoll.register(descriptor, select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET)
+os.set_blocking(descriptor, False)
+os.fstat(descriptor)
+text = b""
+while True:
+    try:
+        piece = os.read(descriptor, 512)
+    except BlockingIOError:
+        print("waits", flush=True)
+        epoll.poll()
+        continue
+    text += piece
+    if not piece:
+        break
+print(text.decode(), end="")
+"""
+
+
+def test_go_reads_a_live_response(fake, server):
+    gates = [Gate(), Gate(), Gate()]
+    server.answer(gates[0], "one ", gates[1], "two ", gates[2], "three")
+    fake.write("hi")
+    process = fake.mount.start(["/usr/bin/python3", "-c", GO_READ_FILE, fake / "response"])
+    for gate in gates:
+        assert process.stdout.readline() == b"waits\n"
+        gate.open()
+    out, error = process.communicate(timeout=20)
+    assert (out.replace(b"waits\n", b""), error) == (b"one two three", b"")
 
 
 def wait_by_poll(descriptor, seconds):

@@ -83,7 +83,7 @@ def test_a_python_reader_with_a_handler_goes_on_reading(fake, server, gate):
     server.answer("Hel", gate, "lo")
     fake.write("hi")
     program = (
-        "import signal, sys; signal.signal(signal.SIGUSR1, lambda *a: sys.stderr.write('heard'));"
+        "import os, signal, sys; signal.signal(signal.SIGUSR1, lambda *a: os.write(2, b'heard'));"
         "sys.stdout.write(open('mount/fake/response').read())"
     )
     process = fake.mount.start(["/usr/bin/python3", "-c", program])

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "core/providers/decoder.h"
 #include "tests/unit/replay.h"
 
 #define CHUNK(rest)                                                                                \
@@ -81,7 +82,7 @@ static void test_a_server_that_never_says_why_is_accepted_when_allowed(void **st
 }
 
 static void test_an_event_without_end_fails_at_the_limit(void **state) {
-    enum { PIECE = 1 << 20, PIECES = 16 };
+    enum { PIECE = 1 << 20, PIECES = (DECODER_EVENT_MAX >> 20) + 2 };
     struct replay replay;
     char *piece = malloc(PIECE);
     memset(piece, 'x', PIECE);

@@ -191,7 +191,7 @@ static void histogram_samples(struct family *f, const struct histogram *histogra
 }
 
 static bool histograms(const struct engine *engine, struct bytes *out) {
-    struct family ttft = family(out, "askfs_time_to_first_token_seconds", "histogram",
+    struct family ttft = family(out, "askfs_ttft_seconds", "histogram",
                                 "From the start of an attempt to its first content.");
     EACH_PROVIDER(engine, provider)
     histogram_samples(&ttft, &provider->stats.ttft, provider_name(provider));

@@ -32,14 +32,15 @@ static void total_timer_fired(void *owner) {
     stop(request, REQUEST_FAILED, &failure);
 }
 
-// Sorts by time as text, and people can read it: 20261124-141003-17.
+// Sorts by time as text, and people can read it: 20261124-141003-000017.
 static void name_request(struct request *request) {
     time_t seconds = (time_t)(request->started_wall_ns / TIME_S);
     struct tm tm;
     gmtime_r(&seconds, &tm);
     char day[24];
     strftime(day, sizeof(day), "%Y%m%d-%H%M%S", &tm);
-    snprintf(request->id, sizeof(request->id), "%s-%llu", day, (unsigned long long)request->serial);
+    snprintf(request->id, sizeof(request->id), "%s-%06llu", day,
+             (unsigned long long)request->serial);
 }
 
 struct request *request_create(struct provider *provider) {

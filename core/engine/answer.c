@@ -92,6 +92,7 @@ static void note_seam(struct request *request) {
 static void refuse_seam(struct request *request) {
     struct failure failure;
     request->leg->target->stats.seams_refused++;
+    tell_seam_refused(request);
     failure_from_stream(STREAM_SEAM, slice_of(recovery_method_name(request->method)), &failure);
     course_attempt_failed(request, &failure);
 }

@@ -81,6 +81,7 @@ void attempt_close(struct request *request, const struct failure *failure) {
             if (failure->provider_request_id[0] && !attempt->provider_request_id)
                 attempt->provider_request_id = strdup(failure->provider_request_id);
         }
+        if (!request->is_listing) tell_attempt_ended(request, failure);
     }
     if (failure) attempt_abandon(request);
 }
@@ -386,6 +387,7 @@ void attempt_start(struct request *request) {
         pacer_note_sent(&target->pacer, now_of(request));
     }
     request->state = REQUEST_CONNECTING;
+    if (!request->is_listing) tell_attempt_started(request);
     request_changed(request);
     attempt_watch(request, PHASE_CONNECT, now_of(request), limits_of(request)->connection_ns);
 }

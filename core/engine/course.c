@@ -142,6 +142,7 @@ static void go_to(struct request *request, struct leg *leg, const struct failure
     leg->wants_fresh_connection = decision->reason == RETRY_FRESH;
     if (decision->reason == RETRY_FRESH || decision->reason == RETRY_REPAIR) leg->spent.made--;
     if (decision->reason == RETRY_FRESH) leg->spent.free_retry_used = true;
+    tell_going_on(request, failure, broke);
     request_changed(request);
     attempt_watch(request, PHASE_RETRY, request->retry_at_ns, 1);
 }
@@ -306,6 +307,7 @@ static struct retry_decision decide(struct request *request, struct leg *leg,
     double cost = retry_budget_cost(failure, has_gained);
     if (!retry_budget_take(&leg->target->budget, cost, now_of(request))) {
         leg->target->stats.budget_denials++;
+        tell_budget_denied(request);
         decision = (struct retry_decision){ RETRY_GIVE_UP, RETRY_NO_BUDGET, 0 };
     }
     return decision;
@@ -316,6 +318,7 @@ static void note_limit(struct request *request, struct leg *leg, const struct fa
     struct provider *target = leg->target;
     pacer_note_limited(&target->pacer, now_of(request), failure->retry_after_ns,
                        &target->engine->random);
+    tell_pause(request);
     queue_disperse(target);
 }
 

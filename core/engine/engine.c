@@ -24,6 +24,9 @@ struct engine *engine_create(const struct engine_parts *parts) {
     bytes_init(&engine->gain.text, GAIN_BYTES_MAX);
     bytes_init(&engine->gain.reasoning, GAIN_BYTES_MAX);
     bytes_init(&engine->joined, GAIN_BYTES_MAX);
+    // Without memory for them lines are lost, and nothing else.
+    engine->events = events_create(EVENTS_LINES_KEPT, EVENTS_BYTES_KEPT);
+    engine->alerts = events_create(EVENTS_LINES_KEPT, EVENTS_BYTES_KEPT);
     return engine;
 }
 
@@ -43,6 +46,8 @@ void engine_destroy(struct engine *engine) {
     bytes_finish(&engine->gain.text);
     bytes_finish(&engine->gain.reasoning);
     bytes_finish(&engine->joined);
+    events_destroy(engine->events);
+    events_destroy(engine->alerts);
     free(engine);
 }
 
@@ -89,6 +94,16 @@ void engine_flush(struct engine *engine) {
         request_tell_watchers(request);
         request_release(request);
     }
+    events_flush(engine->events);
+    events_flush(engine->alerts);
+}
+
+struct events *engine_events(struct engine *engine) {
+    return engine->events;
+}
+
+struct events *engine_alerts(struct engine *engine) {
+    return engine->alerts;
 }
 
 bool engine_has_news(const struct engine *engine) {

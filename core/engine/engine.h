@@ -16,6 +16,7 @@
 #include "core/engine/transport.h"
 
 struct engine;
+struct events;
 struct provider;
 struct request;
 
@@ -48,7 +49,12 @@ size_t engine_provider_count(const struct engine *engine);
 struct provider *engine_provider(const struct engine *engine, size_t index);
 struct provider *engine_find_provider(const struct engine *engine, const char *name);
 
-/* Tells the watchers of every request that changed since the last call. */
+/* What happens, and what of it needs somebody: the texts of the files events and alerts. */
+struct events *engine_events(struct engine *engine);
+struct events *engine_alerts(struct engine *engine);
+
+/* Tells the watchers of every request, and of events and alerts, that changed since the last call.
+ */
 void engine_flush(struct engine *engine);
 /* Called when something changed that engine_flush will tell; the loop uses it to come back. */
 bool engine_has_news(const struct engine *engine);

@@ -23,8 +23,9 @@ void health_note_breaker(struct provider *provider, struct model_state *model,
     enum breaker_state now = model->breaker.state;
     if (now == from) return;
     provider->stats.breaker_transitions[now]++;
+    if (now == BREAKER_OPEN) model->breaker_cause = cause ? cause : "";
+    tell_breaker(provider, model, from);
     if (now != BREAKER_OPEN) return;
-    model->breaker_cause = cause ? cause : "";
     if (is_open(model) && !timer_is_armed(&provider->probe_timer)) arm_probe(provider);
 }
 

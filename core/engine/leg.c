@@ -69,7 +69,7 @@ bool leg_is_admitted(struct request *request, struct leg *leg) {
     return true;
 }
 
-static void tell_breaker(struct leg *leg, const struct failure *failure, bool is_neutral) {
+static void give_permit_back(struct leg *leg, const struct failure *failure, bool is_neutral) {
     struct engine *engine = leg->target->engine;
     int64_t now_ns = engine_now_ns(engine);
     enum breaker_outcome outcome = BREAKER_SUCCESS;
@@ -106,7 +106,7 @@ static void count_end(struct request *request, struct leg *leg, const struct fai
 
 void leg_leave(struct request *request, struct leg *leg, const struct failure *failure,
                bool is_neutral) {
-    tell_breaker(leg, failure, is_neutral);
+    give_permit_back(leg, failure, is_neutral);
     count_end(request, leg, failure, is_neutral);
     leg->is_active = false;
 }

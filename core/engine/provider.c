@@ -50,7 +50,7 @@ static struct settings *settings_of(const struct provider_config *config) {
     return settings;
 }
 
-enum { TIMERS = 2 };
+enum { TIMERS = 3 };
 
 // A route sends nothing itself.
 static bool make_address(struct provider *provider, const char *base_url) {
@@ -75,6 +75,8 @@ struct provider *provider_create(struct engine *engine, const struct provider_co
     retry_budget_init(&provider->budget, &config->retry_budget, engine_now_ns(engine));
     stats_init(&provider->stats);
     timer_init(&provider->release_timer, queue_release_timer, provider);
+    alerts_init(&provider->alerts, &alert_limits_default);
+    timer_init(&provider->alert_timer, tell_alert_timer, provider);
     timer_init(&provider->probe_timer, health_probe_timer, provider);
     provider->settings = settings_of(config);
     if (!provider->settings || !make_address(provider, base_url)) goto destroy_provider;
@@ -154,6 +156,7 @@ void provider_destroy(struct provider *provider) {
     struct timers *timers = provider->engine->parts.timers;
     timer_disarm(timers, &provider->release_timer);
     timer_disarm(timers, &provider->probe_timer);
+    timer_disarm(timers, &provider->alert_timer);
     request_release(provider->listing);
     request_release(provider->probe);
     request_release(provider->last_sent);

@@ -153,7 +153,7 @@ static bool gauges(const struct engine *engine, struct bytes *out) {
     struct family rate = family(out, "askfs_error_ratio_5m", "gauge",
                                 "Failed share of the requests that ended in 5 minutes.");
     EACH_PROVIDER(engine, provider)
-    sample(&rate, "", error_rate_read(&provider->stats.error_rate, now_ns), "provider",
+    sample(&rate, "", error_rate_read(&provider->stats.error_rate, now_ns, NULL), "provider",
            provider_name(provider), NULL);
     struct family active = family(out, "askfs_active_streams", "gauge", "Requests under way.");
     EACH_PROVIDER(engine, provider)

@@ -74,7 +74,7 @@ bool report_provider_status(const struct provider *provider, struct bytes *out) 
            report_count(out, "retries_total", (int64_t)stats->retries_total) &&
            report_count(out, "reconnects_total", (int64_t)stats->reconnects_total) &&
            bytes_printf(out, "error_rate_5m: %.3f\n",
-                        error_rate_read(&stats->error_rate, now_ns)) &&
+                        error_rate_read(&stats->error_rate, now_ns, NULL)) &&
            report_seconds(out, "rate_limited_for_s",
                           pacer_pause_left_ns(&provider->pacer, now_ns)) &&
            report_ms(out, "ttft_p50_ms", recent_quantile_ms(&stats->ttft_recent, 0.50)) &&
@@ -139,7 +139,7 @@ static bool mount_status_line(const struct provider *provider, int width, struct
                         breaker_state_name(breaker_of(provider).state), provider->active,
                         (unsigned long long)stats->requests_ok,
                         (unsigned long long)stats->requests_failed,
-                        100 * error_rate_read(&stats->error_rate, now_ns), ttft,
+                        100 * error_rate_read(&stats->error_rate, now_ns, NULL), ttft,
                         last ? failure_class_name(last->failure.class) : "-");
 }
 

@@ -14,24 +14,6 @@ static const char *finish_reason(const struct request *request) {
     return request->decoder ? decoder_facts(request->decoder)->finish_reason : "";
 }
 
-static void add_tokens(int64_t *sum, int64_t tokens) {
-    if (tokens >= 0) *sum = (*sum >= 0 ? *sum : 0) + tokens;
-}
-
-// What all attempts have cost, as far as they told.
-static struct usage usage_of(const struct request *request) {
-    struct usage usage = { USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN };
-    for (int i = 0; i < request->attempt_count; i++) {
-        const struct attempt *attempt = &request->attempts[i];
-        bool is_running = attempt->ended_ns < 0 && request->decoder;
-        const struct usage *told =
-            is_running ? &decoder_facts(request->decoder)->usage : &attempt->usage;
-        add_tokens(&usage.input_tokens, told->input_tokens);
-        add_tokens(&usage.output_tokens, told->output_tokens);
-    }
-    return usage;
-}
-
 static const char *error_word(const struct request *request) {
     enum failure_class class = request_failure(request)->class;
     return class == FAILURE_NONE ? "" : failure_class_name(class);
@@ -64,7 +46,7 @@ static bool lines_of_retry(const struct request *request, struct bytes *out) {
 
 bool report_request_status(const struct request *request, struct bytes *out) {
     const struct attempt *attempt = attempt_newest(request);
-    struct usage usage = usage_of(request);
+    struct usage usage = request_usage(request);
     int64_t end_ns =
         request->ended_ns >= 0 ? request->ended_ns : engine_now_ns(request->provider->engine);
     return report_text(out, "id", request->id) &&

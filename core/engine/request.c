@@ -168,6 +168,7 @@ void request_end(struct request *request, enum request_state state, const struct
     request->state = state;
     request->ended_ns = engine_now_ns(provider->engine);
     request_changed(request);
+    if (!request->is_listing) tell_request_ended(request);
     if (state != REQUEST_DONE) farewell_send(request);
     if (!request->draining) attempt_abandon(request);
     bytes_finish(&request->body);
@@ -276,6 +277,23 @@ struct slice request_read(struct request *request, enum request_text text, size_
     struct slice slice = store_read(store, offset, size);
     if (offset + slice.length > request->given[text]) request->given[text] = offset + slice.length;
     return slice;
+}
+
+static void add_tokens(int64_t *sum, int64_t tokens) {
+    if (tokens >= 0) *sum = (*sum >= 0 ? *sum : 0) + tokens;
+}
+
+struct usage request_usage(const struct request *request) {
+    struct usage usage = { USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN };
+    for (int i = 0; i < request->attempt_count; i++) {
+        const struct attempt *attempt = &request->attempts[i];
+        bool is_running = attempt->ended_ns < 0 && request->decoder;
+        const struct usage *told =
+            is_running ? &decoder_facts(request->decoder)->usage : &attempt->usage;
+        add_tokens(&usage.input_tokens, told->input_tokens);
+        add_tokens(&usage.output_tokens, told->output_tokens);
+    }
+    return usage;
 }
 
 bool request_is_delivered(const struct request *request) {

@@ -4,11 +4,13 @@
 #ifndef ASKFS_CORE_ENGINE_STATE_H
 #define ASKFS_CORE_ENGINE_STATE_H
 
+#include "core/engine/events.h"
 #include "core/engine/model_state.h"
 #include "core/engine/provider.h"
 #include "core/engine/request.h"
 #include "core/engine/settings.h"
 #include "core/engine/stats.h"
+#include "core/policy/alerts.h"
 #include "core/policy/budget.h"
 #include "core/policy/pacer.h"
 #include "core/policy/recovery.h"
@@ -25,6 +27,8 @@ struct engine {
     struct gain gain;           /* scratch for every decoder */
     struct bytes joined;        /* scratch for text that came through a seam */
     struct farewell *farewells; /* cancels under way at providers, core/engine/farewell.c */
+    struct events *events;      /* NULL: no memory for them */
+    struct events *alerts;
     int64_t started_wall_ns;
 };
 
@@ -56,6 +60,8 @@ struct provider {
     struct model_states models;
     struct pacer pacer;
     struct retry_budget budget;
+    struct alerts alerts;
+    struct timer alert_timer;   /* when time alone may end an alert */
     struct timer release_timer; /* looks at the queue again when the pacer lets somebody through */
     struct timer probe_timer;   /* asks for the models while a breaker is open */
     struct stats stats;
@@ -267,7 +273,8 @@ void request_tell_watchers(struct request *request);
 void request_begin(struct request *request);
 /* The end, exactly once. failure NULL: done. Copies it. */
 void request_end(struct request *request, enum request_state state, const struct failure *failure);
-bool request_is_delivered(const struct request *request); /* a reader was given a byte of it */
+struct usage request_usage(const struct request *request); /* of all attempts, as far as told */
+bool request_is_delivered(const struct request *request);  /* a reader was given a byte of it */
 void request_fail_with_us(struct request *request, enum failure_class class, const char *message);
 
 /* attempt.c */
@@ -291,6 +298,19 @@ bool answer_open(struct request *request, struct slice content_type); /* false: 
 void answer_feed(struct request *request, struct slice bytes);
 void answer_end(struct request *request); /* the body ended properly */
 void answer_note_text_ended(struct request *request);
+
+/* tell.c: to the files events and alerts */
+void tell_attempt_started(const struct request *request);
+void tell_attempt_ended(const struct request *request, const struct failure *failure);
+/* After the next attempt was planned; broke: it goes on from a broken stream. */
+void tell_going_on(const struct request *request, const struct failure *failure, bool broke);
+void tell_seam_refused(const struct request *request);
+void tell_budget_denied(const struct request *request);
+void tell_pause(const struct request *request);
+void tell_request_ended(const struct request *request);
+void tell_breaker(struct provider *provider, const struct model_state *model,
+                  enum breaker_state from);
+void tell_alert_timer(void *owner);
 
 /* farewell.c */
 /* Stops the response that goes on at the provider without a connection, if there is one. */

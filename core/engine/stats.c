@@ -70,7 +70,7 @@ void error_rate_note(struct error_rate *rate, bool failed, int64_t now_ns) {
         rate->slots[i].ok++;
 }
 
-double error_rate_read(const struct error_rate *rate, int64_t now_ns) {
+double error_rate_read(const struct error_rate *rate, int64_t now_ns, uint64_t *ended_out) {
     int64_t newest = now_ns / (10 * TIME_S);
     uint64_t ok = 0;
     uint64_t failed = 0;
@@ -79,5 +79,6 @@ double error_rate_read(const struct error_rate *rate, int64_t now_ns) {
         ok += rate->slots[i].ok;
         failed += rate->slots[i].failed;
     }
+    if (ended_out) *ended_out = ok + failed;
     return ok + failed ? (double)failed / (double)(ok + failed) : 0;
 }

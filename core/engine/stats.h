@@ -40,7 +40,8 @@ struct error_rate {
 };
 
 void error_rate_note(struct error_rate *rate, bool failed, int64_t now_ns);
-double error_rate_read(const struct error_rate *rate, int64_t now_ns); /* 0 when nothing ended */
+/* 0 when nothing ended. ended_out: how many did; may be NULL. */
+double error_rate_read(const struct error_rate *rate, int64_t now_ns, uint64_t *ended_out);
 
 struct stats {
     uint64_t requests_total;

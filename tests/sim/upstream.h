@@ -36,7 +36,7 @@ struct character {
     bool tells_retry_after;
 };
 
-enum { UPSTREAM_PROVIDERS = 3, UPSTREAM_PROMPTS = 64 };
+enum { UPSTREAM_PROVIDERS = 3, UPSTREAM_PROMPTS = 8 };
 
 struct exchange;
 

@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/base/time.h"
 #include "core/policy/failure_body.h"
+#include "core/policy/failure_hide.h"
 #include "core/policy/failure_rules.h"
 #include "core/policy/hint.h"
 
@@ -44,30 +45,16 @@ const char *billed_name(enum billed billed) {
     return names[billed];
 }
 
-// ---- keys must not be told ----
-
-static bool is_key_character(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '*' || c == '.';
-}
-
-// Several providers echo the key, masked or not.
-static void hide_keys(char *text) {
-    static const char *const starts[] = { "sk-", "xai-", "Bearer ", "gsk_", "AIza", "pk-" };
-    for (char *at = text; *at; at++) {
-        for (size_t i = 0; i < sizeof(starts) / sizeof(*starts); i++) {
-            size_t length = strlen(starts[i]);
-            bool begins = at == text || !is_key_character(at[-1]);
-            if (!begins || strncmp(at, starts[i], length) != 0) continue;
-            for (char *c = at + length; is_key_character(*c); c++)
-                *c = '*';
-        }
-    }
-}
-
 static void set_message(struct failure *failure, const char *message) {
     text_printable(failure->message, sizeof(failure->message), slice_of(message));
-    hide_keys(failure->message);
+    failure_hide_keys(failure->message);
+}
+
+void failure_hide_secret(struct failure *failure, struct slice secret) {
+    failure_hide_text(failure->type, secret);
+    failure_hide_text(failure->code, secret);
+    failure_hide_text(failure->message, secret);
+    failure_hide_text(failure->provider_request_id, secret);
 }
 
 // ---- replies ----
@@ -89,11 +76,20 @@ static void take_request_id(const struct failed_reply *reply, const struct failu
     text_printable(failure->provider_request_id, sizeof(failure->provider_request_id), id);
 }
 
+// What a provider turned away costs nothing; what it began to work on may.
 static enum billed billed_of(const struct failed_reply *reply, const struct failure *failure) {
-    if (reply->in_stream) return BILLED_MAYBE;
-    if (failure->class == FAILURE_TIMEOUT) return BILLED_MAYBE;
-    return reply->status >= 500 && reply->status != 503 && reply->status != 529 ? BILLED_MAYBE
-                                                                                : BILLED_NO;
+    bool began = failure->class == FAILURE_SERVER || failure->class == FAILURE_TIMEOUT ||
+                 failure->class == FAILURE_CONTENT_FILTER;
+    return began || reply->in_stream ? BILLED_MAYBE : BILLED_NO;
+}
+
+static void take_words(struct failure *failure, const struct failure_body *body) {
+    const char *code = body->detail_code_count ? body->detail_codes[0] : body->code;
+    text_printable(failure->type, sizeof(failure->type), slice_of(body->type));
+    text_printable(failure->code, sizeof(failure->code), slice_of(code));
+    failure_hide_keys(failure->type);
+    failure_hide_keys(failure->code);
+    set_message(failure, body->message);
 }
 
 void failure_from_reply(const struct failed_reply *reply, struct failure *failure_out) {
@@ -105,15 +101,10 @@ void failure_from_reply(const struct failed_reply *reply, struct failure *failur
     take_verdict(failure_out, &verdict);
     int should_retry = hint_should_retry(reply->headers, reply->header_count);
     if (by_status && should_retry >= 0) failure_out->retryable = should_retry;
-    failure_out->retry_after_ns =
-        hint_retry_after_ns(reply, body.root, body.message, failure_out->class);
+    failure_out->retry_after_ns = hint_retry_after_ns(reply, &body, failure_out->class);
     failure_out->billed = billed_of(reply, failure_out);
     take_request_id(reply, &body, failure_out);
-    text_printable(failure_out->type, sizeof(failure_out->type), slice_of(body.type));
-    text_printable(failure_out->code, sizeof(failure_out->code),
-                   slice_of(body.detail_code[0] ? body.detail_code : body.code));
-    hide_keys(failure_out->code);
-    set_message(failure_out, body.message);
+    take_words(failure_out, &body);
     if (!body.message[0] && reply->status >= 300 && reply->status < 400)
         set_message(failure_out, "the server answered with a redirect, which is not followed");
     failure_body_finish(&body);
@@ -157,7 +148,8 @@ static const struct transport_rule transport_rules[] = {
 
 // The connection failed under a body that had begun: the stream was cut.
 static bool is_cut(enum transport_end end) {
-    return transport_rules[end].class == FAILURE_NETWORK && transport_rules[end].cause == CAUSE_RESET;
+    return transport_rules[end].class == FAILURE_NETWORK &&
+           transport_rules[end].cause == CAUSE_RESET;
 }
 
 void failure_from_transport(enum transport_end end, bool got_bytes, const char *detail,
@@ -213,6 +205,8 @@ void failure_from_stream(enum stream_end end, struct slice said, struct failure 
     } rules[] = {
         [STREAM_TRUNCATED] = { FAILURE_STREAM_TRUNCATED, true, false, true,
                                "the stream ended without its terminal event" },
+        [STREAM_UNVERIFIED] = { FAILURE_STREAM_TRUNCATED, true, false, false,
+                                "the stream ended with [DONE], but never said why it stopped" },
         [STREAM_ABORTED] = { FAILURE_STREAM_TRUNCATED, true, false, true,
                              "the server gave the answer up" },
         [STREAM_OVERLOADED] = { FAILURE_OVERLOADED, true, false, true,
@@ -240,7 +234,7 @@ void failure_from_stream(enum stream_end end, struct slice said, struct failure 
     text_printable(shown, sizeof(shown), said);
     snprintf(failure_out->message, sizeof(failure_out->message), "%s%s%s", rules[end].words,
              shown[0] ? ": " : "", shown);
-    hide_keys(failure_out->message);
+    failure_hide_keys(failure_out->message);
 }
 
 void failure_from_us(enum failure_class class, const char *message, struct failure *failure_out) {
@@ -251,17 +245,16 @@ void failure_from_us(enum failure_class class, const char *message, struct failu
 // ---- advice ----
 
 static const char *network_advice(enum failure_cause cause) {
-    switch (cause) {
-    case CAUSE_RESOLVE: return "check base_url and the network: its host name was not found";
-    case CAUSE_REFUSED: return "start the server, or correct base_url: nobody listens there";
-    case CAUSE_UNREACHABLE: return "check the network: there is no way to the provider's address";
-    case CAUSE_CERTIFICATE:
-        return "check who answers at base_url; a private authority goes into \"ca_file\"";
-    case CAUSE_PROXY: return "check the proxy setting of the environment";
-    case CAUSE_NONE:
-    case CAUSE_RESET:
-    case CAUSE_MEMORY: break;
-    }
+    static const char *const advice[] = {
+        [CAUSE_RESOLVE] = "check base_url and the network: its host name was not found",
+        [CAUSE_REFUSED] = "start the server, or correct base_url: nobody listens there",
+        [CAUSE_UNREACHABLE] = "check the network: there is no way to the provider's address",
+        [CAUSE_CERTIFICATE] =
+            "check who answers at base_url; a private authority goes into \"ca_file\"",
+        [CAUSE_PROXY] = "check the proxy setting of the environment",
+        [CAUSE_MEMORY] = NULL,
+    };
+    if (advice[cause]) return advice[cause];
     return "ask again; when it goes on, check the network and the provider's status page";
 }
 
@@ -281,7 +274,8 @@ const char *failure_advice(const struct failure *failure) {
         [FAILURE_OVERLOADED] = "ask again later: the provider has no capacity now",
         [FAILURE_SERVER] = "ask again later: the fault is the provider's",
         [FAILURE_TIMEOUT] = "ask again, or raise the limit under \"timeouts\"",
-        [FAILURE_STREAM_TRUNCATED] = "ask again: what arrived is kept in response, but is not whole",
+        [FAILURE_STREAM_TRUNCATED] =
+            "ask again: what arrived is kept in response, but is not whole",
         [FAILURE_STREAM_STALLED] = "ask again, or raise \"timeouts\"; what arrived is kept",
         [FAILURE_PROTOCOL] = "check base_url and type: the reply is not what this API sends",
         [FAILURE_BREAKER_OPEN] = "wait until the time in the file breaker, or write reset to it",

@@ -62,15 +62,15 @@ const char *billed_name(enum billed billed); /* "no", "maybe", "yes" */
 struct failure {
     enum failure_class class;
     enum failure_cause cause;
-    bool retryable;          /* the same request may help, at the same provider */
-    bool retry_once;         /* retryable, but at most one time for each request */
+    bool retryable;  /* the same request may help, at the same provider */
+    bool retry_once; /* retryable, but at most one time for each request */
     bool counts_for_breaker;
-    enum billed billed;      /* may the provider have charged for the attempt? */
-    int http_status;         /* 0: no reply */
-    int64_t retry_after_ns;  /* told by the provider, never earlier; -1: not told */
-    char type[64];           /* as on the wire, printable, cut to fit; "" when absent */
+    enum billed billed;     /* may the provider have charged for the attempt? */
+    int http_status;        /* 0: no reply */
+    int64_t retry_after_ns; /* told by the provider, never earlier; -1: not told */
+    char type[64];          /* as on the wire, printable, cut to fit; "" when absent */
     char code[96];
-    char message[512];       /* what the provider said, printable */
+    char message[512]; /* what the provider said, printable */
     char provider_request_id[96];
 };
 
@@ -83,8 +83,8 @@ struct header {
 /* How a transfer ended below HTTP. engine/transport fills it; the HTTP library is named nowhere
  * else. */
 enum transport_end {
-    TRANSPORT_OK,             /* framing ended properly; says nothing about the answer */
-    TRANSPORT_RESOLVE,        /* host name */
+    TRANSPORT_OK,      /* framing ended properly; says nothing about the answer */
+    TRANSPORT_RESOLVE, /* host name */
     TRANSPORT_RESOLVE_PROXY,
     TRANSPORT_REFUSED,
     TRANSPORT_UNREACHABLE,
@@ -93,16 +93,16 @@ enum transport_end {
     TRANSPORT_CERTIFICATE,
     TRANSPORT_CA_FILE,
     TRANSPORT_BAD_URL,
-    TRANSPORT_EMPTY_REPLY,    /* closed before a byte of reply */
+    TRANSPORT_EMPTY_REPLY, /* closed before a byte of reply */
     TRANSPORT_SEND,
-    TRANSPORT_RECEIVE,        /* reset or closed early */
-    TRANSPORT_PARTIAL,        /* body shorter than announced */
+    TRANSPORT_RECEIVE, /* reset or closed early */
+    TRANSPORT_PARTIAL, /* body shorter than announced */
     TRANSPORT_HTTP2_STREAM,
     TRANSPORT_HTTP2,
     TRANSPORT_NOT_HTTP,
-    TRANSPORT_BAD_ENCODING,   /* broken gzip */
+    TRANSPORT_BAD_ENCODING, /* broken gzip */
     TRANSPORT_NO_MEMORY,
-    TRANSPORT_ABORTED,        /* by us */
+    TRANSPORT_ABORTED, /* by us */
     TRANSPORT_OTHER
 };
 
@@ -111,15 +111,16 @@ enum timer_end { TIMER_CONNECT, TIMER_HEADERS, TIMER_FIRST_TOKEN, TIMER_READ, TI
 
 /* How a 200 stream ended other than by a complete answer. */
 enum stream_end {
-    STREAM_TRUNCATED,   /* no terminal event */
-    STREAM_ABORTED,     /* the server said that it gave up: finish_reason abort */
-    STREAM_OVERLOADED,  /* finish_reason insufficient_system_resource */
-    STREAM_FILTERED,    /* finish_reason content_filter, refusal */
-    STREAM_TOO_LONG,    /* one event passed the parser's limit */
-    STREAM_RESTARTED,   /* a second answer began inside the first */
-    STREAM_GAP,         /* sequence numbers jumped */
-    STREAM_SEAM,        /* a continuation that does not fit what was delivered */
-    STREAM_NOT_STREAM   /* 200 with neither a stream nor JSON: captive portal, web page */
+    STREAM_TRUNCATED,  /* no terminal event */
+    STREAM_UNVERIFIED, /* content, then [DONE] without a finish reason: sloppy server, or a cut */
+    STREAM_ABORTED,    /* the server said that it gave up: finish_reason abort */
+    STREAM_OVERLOADED, /* finish_reason insufficient_system_resource */
+    STREAM_FILTERED,   /* finish_reason content_filter, refusal */
+    STREAM_TOO_LONG,   /* one event passed the parser's limit */
+    STREAM_RESTARTED,  /* a second answer began inside the first */
+    STREAM_GAP,        /* sequence numbers jumped */
+    STREAM_SEAM,       /* a continuation that does not fit what was delivered */
+    STREAM_NOT_STREAM  /* 200 with neither a stream nor JSON: captive portal, web page */
 };
 
 /* A reply with a failing status (in_stream false), or the payload of an error event inside a
@@ -129,7 +130,8 @@ struct failed_reply {
     const struct header *headers;
     size_t header_count;
     struct slice body;
-    bool in_stream; /* body is the JSON of an event; status and headers are of the 200 */
+    bool in_stream;  /* body is the JSON of an event; status and headers are of the 200 */
+    int64_t wall_ns; /* when it came, for dates in a reply that has none of its own; 0: not known */
 };
 
 /* Each fills *failure_out wholly. */
@@ -143,6 +145,10 @@ void failure_from_timer(enum timer_end timer, int64_t limit_ns, struct failure *
 void failure_from_stream(enum stream_end end, struct slice said, struct failure *failure_out);
 /* Our own refusals: breaker_open, budget, cancelled, internal. */
 void failure_from_us(enum failure_class class, const char *message, struct failure *failure_out);
+
+/* Stars over the secret wherever the provider echoed it. What merely looks like a key is hidden by
+ * all of the above. */
+void failure_hide_secret(struct failure *failure, struct slice secret);
 
 /* One line for people: what they can do about it. Static text. */
 const char *failure_advice(const struct failure *failure);

@@ -1,106 +1,149 @@
 #include "core/policy/failure_body.h"
 
-#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "core/base/text.h"
 
-enum { BODY_READ_MAX = 256 << 10, MESSAGE_FROM_TEXT = 512 };
+enum { BODY_READ_MAX = 256 << 10, BODY_CLEANED_MAX = 16 << 10, MESSAGE_FROM_TEXT = 512 };
 
-static void copy_printable(char *out, size_t size, const json_t *value) {
-    if (!json_is_string(value)) return;
-    text_printable(out, size,
-                   (struct slice){ json_string_value(value), json_string_length(value) });
-}
-
-// Servers write the word None for nothing.
-static void copy_word(char *out, size_t size, const json_t *value) {
-    if (json_is_integer(value))
-        snprintf(out, size, "%lld", (long long)json_integer_value(value));
-    else if (json_is_string(value) && strcmp(json_string_value(value), "None") != 0)
-        copy_printable(out, size, value);
-}
+#define LENGTH(array) (sizeof(array) / sizeof(*(array)))
 
 // ---- JSON that jansson would refuse: bad UTF-8 and lone surrogates ----
 
-static bool is_lone_surrogate(struct slice left) {
-    unsigned value = (unsigned)strtoul((char[]){ left.data[2], left.data[3], left.data[4],
-                                                 left.data[5], '\0' },
-                                       NULL, 16);
-    if (value >= 0xdc00 && value <= 0xdfff) return true;
-    if (value < 0xd800 || value > 0xdbff) return false;
-    return !(left.length >= 12 && left.data[6] == '\\' && left.data[7] == 'u' &&
-             tolower((unsigned char)left.data[8]) == 'd' &&
-             strchr("cdefCDEF", left.data[9]) != NULL);
+// The character that a \u escape at the front names; -1: no such escape.
+static long escaped_character(struct slice left) {
+    if (left.length < 6 || left.data[0] != '\\' || left.data[1] != 'u') return -1;
+    char digits[5] = { left.data[2], left.data[3], left.data[4], left.data[5] };
+    return strtol(digits, NULL, 16);
 }
 
-// A copy in which what is no character became a question mark.
-static bool clean(struct slice body, struct bytes *out) {
+static bool is_surrogate(long character, long low) {
+    return character >= low && character < low + 0x400;
+}
+
+// How many bytes at the front may stay as they are; 0: the escape there names half a character.
+static size_t good_escape(struct slice left) {
+    long character = escaped_character(left);
+    if (character < 0) return left.length > 1 ? 2 : 1;
+    if (is_surrogate(character, 0xdc00)) return 0;
+    if (!is_surrogate(character, 0xd800)) return 6;
+    struct slice next = { left.data + 6, left.length - 6 };
+    return is_surrogate(escaped_character(next), 0xdc00) ? 12 : 0;
+}
+
+static size_t good_character(struct slice left) {
+    for (size_t length = 1; length <= 4 && length <= left.length; length++)
+        if (text_is_valid((struct slice){ left.data, length })) return length;
+    return 0;
+}
+
+// A copy in which what is no character became a question mark; never longer than body.
+static struct slice clean(struct slice body, char *copy) {
+    size_t length = 0;
     for (size_t i = 0; i < body.length;) {
         struct slice left = { body.data + i, body.length - i };
-        bool escape = left.length >= 6 && left.data[0] == '\\' && left.data[1] == 'u';
-        if (escape && is_lone_surrogate(left)) {
-            if (!bytes_append_text(out, "?")) return false;
-            i += 6;
-            continue;
+        bool escape = left.data[0] == '\\';
+        size_t good = escape ? good_escape(left) : good_character(left);
+        if (good) {
+            memcpy(copy + length, left.data, good);
+            length += good;
+            i += good;
+        } else {
+            copy[length++] = '?';
+            i += escape ? 6 : 1;
         }
-        size_t step = left.data[0] == '\\' && left.length > 1 ? (escape ? 6 : 2) : 1;
-        if (escape && strncasecmp(left.data + 2, "d8", 1) == 0 && left.length >= 12 &&
-            left.data[6] == '\\' && strchr("89abAB", left.data[3]))
-            step = 12; // a pair
-        struct text_check check = { 0 };
-        while (step == 1 && i + step < body.length &&
-               text_check_feed(&check, (struct slice){ left.data + step - 1, 1 }) &&
-               !text_check_ended(&check))
-            step++;
-        bool good = text_is_valid((struct slice){ left.data, step });
-        if (!good) step = 1;
-        if (!bytes_append(out, good ? left.data : "?", step)) return false;
-        i += step;
     }
-    return true;
+    return (struct slice){ copy, length };
+}
+
+static json_t *load(struct slice body) {
+    return json_loadb(body.data, body.length, JSON_ALLOW_NUL, NULL);
 }
 
 static json_t *load_tolerantly(struct slice body) {
-    json_t *root = json_loadb(body.data, body.length, JSON_ALLOW_NUL, NULL);
-    if (root) return root;
-    struct bytes copy;
-    bytes_init(&copy, 2 * (size_t)BODY_READ_MAX);
-    if (clean(body, &copy)) root = json_loadb(copy.data, copy.length, JSON_ALLOW_NUL, NULL);
-    bytes_finish(&copy);
-    return root;
+    char copy[BODY_CLEANED_MAX];
+    json_t *root = load(body);
+    if (root || body.length > sizeof(copy)) return root;
+    return load(clean(body, copy));
 }
 
-// ---- the shapes ----
+// ---- values ----
 
-static void note_status(struct failure_body *out, const json_t *value) {
-    long long status = 0;
-    if (json_is_integer(value)) status = json_integer_value(value);
-    if (json_is_string(value)) status = atoll(json_string_value(value));
-    if (status >= 400 && status <= 599 && !out->inner_status) out->inner_status = (int)status;
+static struct slice text_of(const json_t *value) {
+    return (struct slice){ json_string_value(value), json_string_length(value) };
 }
 
-// FastAPI: "text", {"msg": …} or a list of such.
-static void read_detail(const json_t *detail, struct failure_body *out) {
-    if (json_is_array(detail)) detail = json_array_get(detail, 0);
-    if (json_is_object(detail)) {
-        const json_t *message = json_object_get(detail, "msg");
-        if (!message) message = json_object_get(detail, "message");
-        if (!message) message = json_object_get(json_object_get(detail, "error"), "message");
-        detail = message;
+// NULL stands for what is absent, null or an empty text.
+static const json_t *get(const json_t *object, const char *name) {
+    const json_t *value = json_object_get(object, name);
+    bool says_nothing = json_is_null(value) || (json_is_string(value) && !text_of(value).length);
+    return says_nothing ? NULL : value;
+}
+
+static const json_t *first_of(const json_t *value) {
+    return json_is_array(value) ? json_array_get(value, 0) : value;
+}
+
+// Servers write the word None for nothing. What was found before stays.
+static void copy_word(char *out, size_t size, const json_t *value) {
+    if (out[0]) return;
+    if (json_is_number(value))
+        snprintf(out, size, "%.15g", json_number_value(value));
+    else if (!slice_equals(text_of(value), "None"))
+        text_printable(out, size, text_of(value));
+}
+
+static const json_t *get_text(const json_t *object) {
+    static const char *const names[] = { "message", "msg", "detail", "title", "error" };
+    const json_t *found = NULL;
+    for (size_t i = 0; i < LENGTH(names) && !found; i++)
+        found = get(object, names[i]);
+    return found;
+}
+
+// The text at the bottom: FastAPI and those behind it nest it in lists and objects.
+static struct slice text_within(const json_t *value) {
+    while (json_is_array(value) || json_is_object(value))
+        value = json_is_array(value) ? json_array_get(value, 0) : get_text(value);
+    return text_of(value);
+}
+
+static void add_text(struct failure_body *out, struct slice text) {
+    size_t used = strlen(out->message);
+    if (text.length == 0) return;
+    if (used) used += (size_t)snprintf(out->message + used, sizeof(out->message) - used, ": ");
+    if (used < sizeof(out->message))
+        text_printable(out->message + used, sizeof(out->message) - used, text);
+}
+
+// ---- the parts of an error object ----
+
+static void note_status(const json_t *object, struct failure_body *out) {
+    static const char *const names[] = { "code",       "status",      "status_code",
+                                         "statusCode", "http_status", "raw_status_code" };
+    for (size_t i = 0; i < LENGTH(names) && !out->inner_status; i++) {
+        char word[16] = "";
+        char *end;
+        copy_word(word, sizeof(word), json_object_get(object, names[i]));
+        long status = strtol(word, &end, 10);
+        if (!*end && status >= 400 && status <= 599) out->inner_status = (int)status;
     }
-    copy_printable(out->message, sizeof(out->message), detail);
+}
+
+static void add_detail_code(struct failure_body *out, const json_t *value) {
+    if (!json_is_string(value) || out->detail_code_count == FAILURE_DETAIL_CODES_MAX) return;
+    char *code = out->detail_codes[out->detail_code_count++];
+    text_printable(code, sizeof(out->detail_codes[0]), text_of(value));
 }
 
 static void read_google_details(const json_t *details, struct failure_body *out) {
     size_t i;
     const json_t *detail;
     json_array_foreach(details, i, detail) {
-        if (!out->detail_code[0])
-            copy_word(out->detail_code, sizeof(out->detail_code),
-                      json_object_get(detail, "reason"));
+        add_detail_code(out, json_object_get(detail, "reason"));
         size_t j;
         const json_t *violation;
         json_array_foreach(json_object_get(detail, "violations"), j, violation) {
@@ -110,86 +153,112 @@ static void read_google_details(const json_t *details, struct failure_body *out)
     }
 }
 
-static void read_inner(const json_t *error, struct failure_body *out) {
+static void read_details(const json_t *error, struct failure_body *out) {
     const json_t *details = json_object_get(error, "details");
-    if (json_is_array(details)) read_google_details(details, out);
-    if (json_is_object(details))
-        copy_word(out->detail_code, sizeof(out->detail_code),
-                  json_object_get(details, "error_code"));
-    const json_t *reasons = json_object_get(json_object_get(error, "metadata"), "reasons");
-    out->has_flag_reasons = json_array_size(reasons) > 0;
+    const json_t *metadata = json_object_get(error, "metadata");
+    add_detail_code(out, json_object_get(details, "error_code"));
+    read_google_details(details, out);
+    add_detail_code(out, json_object_get(json_object_get(error, "innererror"), "code"));
+    out->has_flag_reasons = json_array_size(json_object_get(metadata, "reasons")) > 0;
+    add_text(out, text_of(json_object_get(metadata, "raw"))); // OpenRouter: what is behind it said
 }
 
 static void read_object(const json_t *error, struct failure_body *out) {
     out->error = error;
-    const json_t *message = json_object_get(error, "message");
-    if (json_is_object(message))
-        read_detail(json_object_get(message, "detail"), out);
-    else
-        copy_printable(out->message, sizeof(out->message), message);
-    if (!out->message[0]) read_detail(json_object_get(error, "detail"), out);
-    if (!out->message[0]) // Cloudflare's problem document
-        copy_printable(out->message, sizeof(out->message), json_object_get(error, "title"));
-    copy_word(out->code, sizeof(out->code), json_object_get(error, "code"));
-    if (!out->code[0])
-        copy_word(out->code, sizeof(out->code), json_object_get(error, "error_name"));
-    copy_word(out->type, sizeof(out->type), json_object_get(error, "type"));
-    note_status(out, json_object_get(error, "code"));
-    note_status(out, json_object_get(error, "status"));
-    note_status(out, json_object_get(error, "status_code"));
-    note_status(out, json_object_get(error, "raw_status_code"));
-    read_inner(error, out);
+    add_text(out, text_within(error));
+    copy_word(out->code, sizeof(out->code), get(error, "code"));
+    copy_word(out->code, sizeof(out->code), get(error, "error_name")); // Cloudflare
+    copy_word(out->type, sizeof(out->type), get(error, "type"));
+    note_status(error, out);
+    read_details(error, out);
+}
+
+// {"error": "text"}: a sentence, or a code with the sentence beside it.
+static void read_string(const json_t *root, struct slice error, struct failure_body *out) {
+    static const char *const names[] = { "message", "error_description", "detail" };
+    out->error = root;
+    add_text(out, error);
+    for (size_t i = 0; i < LENGTH(names); i++)
+        add_text(out, text_within(json_object_get(root, names[i])));
+    copy_word(out->code, sizeof(out->code), get(root, "code"));
+    copy_word(out->type, sizeof(out->type), get(root, "type"));
+    if (!out->code[0] && !memchr(error.data, ' ', error.length))
+        text_printable(out->code, sizeof(out->code), error);
+}
+
+// ---- where the error object is ----
+
+static const json_t *find_object(const json_t *root) {
+    static const char *const paths[][2] = {
+        { "error", "error" },    // a gateway around a gateway
+        { "error", NULL },       // nearly everybody
+        { "response", "error" }, // response.failed
+        { "detail", "error" },   // FastAPI around an error
+        { "errors", NULL },
+    };
+    for (size_t i = 0; i < LENGTH(paths); i++) {
+        const json_t *found = first_of(json_object_get(root, paths[i][0]));
+        if (paths[i][1]) found = first_of(json_object_get(found, paths[i][1]));
+        if (json_is_object(found)) return found;
+    }
+    return root;
 }
 
 static void read_root(const json_t *root, struct failure_body *out) {
-    const json_t *error = json_object_get(root, "error");
-    const json_t *failed = json_object_get(json_object_get(root, "response"), "error");
-    if (!json_is_object(error) && json_is_object(failed)) error = failed;
-    copy_printable(out->request_id, sizeof(out->request_id), json_object_get(root, "request_id"));
-    if (json_is_object(error)) {
+    const json_t *error = find_object(root);
+    struct slice text = text_of(json_object_get(root, "error"));
+    text_printable(out->request_id, sizeof(out->request_id),
+                   text_of(json_object_get(root, "request_id")));
+    if (text.length && error == root)
+        read_string(root, text, out);
+    else
         read_object(error, out);
-    } else if (json_is_string(error)) {
-        out->error = root;
-        copy_printable(out->message, sizeof(out->message), error);
-        copy_word(out->code, sizeof(out->code), json_object_get(root, "code"));
-        copy_word(out->type, sizeof(out->type), json_object_get(root, "type"));
-        note_status(out, json_object_get(root, "code"));
-    } else {
-        read_object(root, out);
-    }
-    if (!out->code[0]) // xAI's deferred jobs
-        copy_word(out->code, sizeof(out->code), json_object_get(root, "status"));
+    if (error != root) // Gemini's word beside the number
+        copy_word(out->type, sizeof(out->type), get(error, "status"));
+    copy_word(out->code, sizeof(out->code), get(root, "code"));
+    copy_word(out->code, sizeof(out->code), get(root, "status")); // xAI's deferred jobs
+    note_status(root, out);
 }
 
 // ---- text ----
 
 static struct slice html_title(struct slice body) {
-    for (size_t i = 0; i + 7 < body.length; i++) {
-        if (strncasecmp(body.data + i, "<title>", 7) != 0) continue;
-        const char *start = body.data + i + 7;
-        const char *end = memchr(start, '<', body.length - i - 7);
+    static const char tag[] = "<title>";
+    const size_t tag_length = sizeof(tag) - 1;
+    for (size_t i = 0; i + tag_length < body.length; i++) {
+        if (strncasecmp(body.data + i, tag, tag_length) != 0) continue;
+        const char *start = body.data + i + tag_length;
+        const char *end = memchr(start, '<', body.length - i - tag_length);
         if (end) return slice_trim((struct slice){ start, (size_t)(end - start) });
     }
     return body;
 }
 
 static void read_text(struct slice body, struct failure_body *out) {
-    out->is_html = body.length && body.data[0] == '<';
+    out->is_html = body.data[0] == '<';
     struct slice shown = out->is_html ? html_title(body) : body;
     if (shown.length > MESSAGE_FROM_TEXT) shown.length = MESSAGE_FROM_TEXT;
     text_printable(out->message, sizeof(out->message), shown);
 }
 
+static struct slice begin_of(struct slice body) {
+    static const char mark[] = "\xef\xbb\xbf";
+    if (slice_starts_with(body, mark)) {
+        body.data += sizeof(mark) - 1;
+        body.length -= sizeof(mark) - 1;
+    }
+    return slice_trim(body);
+}
+
 void failure_body_read(struct slice body, struct failure_body *body_out) {
     *body_out = (struct failure_body){ 0 };
-    body = slice_trim(body);
-    if (body.length == 0) return;
+    body = begin_of(body);
+    body_out->is_empty = body.length == 0;
+    if (body_out->is_empty) return;
     bool looks_like_json = body.data[0] == '{' || body.data[0] == '[';
     if (looks_like_json && body.length <= BODY_READ_MAX) body_out->root = load_tolerantly(body);
-    const json_t *root = body_out->root;
-    if (json_is_array(root)) root = json_array_get(root, 0);
-    if (json_is_object(root))
-        read_root(root, body_out);
+    const json_t *root = first_of(body_out->root);
+    if (json_is_object(root)) read_root(root, body_out);
     if (!body_out->message[0] && !body_out->code[0] && !body_out->type[0])
         read_text(body, body_out);
 }

@@ -45,9 +45,9 @@ static struct retry_decision again(enum retry_reason reason, int64_t delay_ns,
     return (struct retry_decision){ RETRY_AGAIN, reason, delay_ns };
 }
 
-struct retry_decision retry_decide(const struct retry_policy *policy,
-                                   const struct failure *failure, const struct attempts *so_far,
-                                   int64_t now_ns, struct random *random) {
+struct retry_decision retry_decide(const struct retry_policy *policy, const struct failure *failure,
+                                   const struct attempts *so_far, int64_t now_ns,
+                                   struct random *random) {
     if (!failure->retryable) return give_up(RETRY_NOT_RETRYABLE);
     if (so_far->reused_connection && !so_far->free_retry_used)
         return again(RETRY_FRESH, 0, so_far, now_ns);

@@ -18,19 +18,20 @@ struct retry_policy {
 
 /* What the request has spent so far. */
 struct attempts {
-    int made;              /* attempts that counted, the one that just failed included */
-    int once_used;         /* attempts that failed with retry_once */
-    bool reused_connection;/* the last attempt died on a reused connection without a byte of reply */
-    bool free_retry_used;  /* its one free retry on a fresh connection was taken */
-    int64_t deadline_ns;   /* TIME_NEVER: none */
+    int made;               /* attempts that counted, the one that just failed included */
+    int once_used;          /* attempts that failed with retry_once */
+    bool reused_connection; /* the last attempt died on a reused connection without a byte of reply
+                             */
+    bool free_retry_used;   /* its one free retry on a fresh connection was taken */
+    int64_t deadline_ns;    /* TIME_NEVER: none */
 };
 
 enum retry_verdict { RETRY_AGAIN, RETRY_GIVE_UP };
 
 enum retry_reason {
-    RETRY_BACKOFF,        /* our own wait */
-    RETRY_TOLD,           /* the provider told when */
-    RETRY_FRESH,          /* at once, free, on a fresh connection */
+    RETRY_BACKOFF, /* our own wait */
+    RETRY_TOLD,    /* the provider told when */
+    RETRY_FRESH,   /* at once, free, on a fresh connection */
     RETRY_NOT_RETRYABLE,
     RETRY_ATTEMPTS_SPENT,
     RETRY_TOLD_TOO_LONG,
@@ -50,8 +51,8 @@ struct retry_decision {
 };
 
 /* What to do after a failed attempt. Draws at most two numbers from random (the jitter). */
-struct retry_decision retry_decide(const struct retry_policy *policy,
-                                   const struct failure *failure, const struct attempts *so_far,
-                                   int64_t now_ns, struct random *random);
+struct retry_decision retry_decide(const struct retry_policy *policy, const struct failure *failure,
+                                   const struct attempts *so_far, int64_t now_ns,
+                                   struct random *random);
 
 #endif

@@ -263,7 +263,8 @@ static void take_end(struct decoder *decoder) {
 static void take_done(struct decoder *decoder) {
     bool accepted = !decoder->dialect.finish_required && decoder->facts.has_content;
     if (decoder->status == DECODER_MORE && !accepted) {
-        take_end(decoder);
+        enum stream_end end = decoder->facts.has_content ? STREAM_UNVERIFIED : STREAM_TRUNCATED;
+        decoder_fail_stream(decoder, end, (struct slice){ 0 });
         return;
     }
     if (chat_of(decoder)->is_refused) decoder->facts.filtered = true;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "core/policy/breaker.h"
+#include "core/policy/recovery.h"
 #include "core/policy/retry.h"
 #include "core/providers/types.h"
 
@@ -27,8 +28,6 @@ struct key_config {
     char *name;     /* variable, file (~ expanded) or credential */
     char **command; /* NULL-ended argv */
 };
-
-enum recovery { RECOVERY_AUTO, RECOVERY_EXACT, RECOVERY_OFF };
 
 /* A directory of the mount: a provider, or a route, which chooses one (config_is_route). A route
  * has no wire, base_url, headers or key, and its model is ""; its type is config_route_type. */
@@ -49,7 +48,7 @@ struct provider_config {
     struct retry_policy retry;
     struct breaker_policy breaker;
     struct timeouts timeouts;
-    enum recovery recovery;
+    enum recovery_policy recovery;
     int64_t max_prompt_bytes;   /* default 16 MiB */
     int64_t max_response_bytes; /* default 256 MiB; beyond it the answer fails */
     int64_t max_in_flight;      /* requests with an open transfer; further ones queue */

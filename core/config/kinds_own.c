@@ -8,10 +8,6 @@
 
 enum { TYPES_MAX = 32 };
 
-static const char *const recovery_names[] = {
-    [RECOVER_AUTO] = "auto", [RECOVER_EXACT] = "exact", [RECOVER_OFF] = "off", NULL
-};
-
 char **copy_strings(const json_t *array) {
     size_t count = json_array_size(array);
     char **strings = calloc(count + 1, sizeof(*strings));
@@ -144,16 +140,16 @@ static bool read_recovery(const struct schema_key *key, const struct source *sou
                           const char *path, const json_t *value, struct provider_draft *draft) {
     const char *word = json_string_value(value);
     if (!word) return wrong_value(key, source, path, value);
-    for (int i = 0; recovery_names[i]; i++) {
-        if (strcmp(recovery_names[i], word) != 0) continue;
+    for (int i = 0; recovery_policy_names[i]; i++) {
+        if (strcmp(recovery_policy_names[i], word) != 0) continue;
         draft->config.recovery = (enum recovery_policy)i;
         return true;
     }
-    return unknown_word(source, path, "way of recovery", word, recovery_names);
+    return unknown_word(source, path, "way of recovery", word, recovery_policy_names);
 }
 
 static json_t *show_recovery(const struct schema_key *key, const struct provider_config *config) {
-    return json_string(recovery_names[config->recovery]);
+    return json_string(recovery_policy_names[config->recovery]);
 }
 
 const struct value_kind value_recovery = { read_recovery, show_recovery };

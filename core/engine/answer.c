@@ -38,7 +38,7 @@ static enum seam_kind seam_kind_of(enum recovery_method method) {
     case RECOVERY_NONE:
     case RECOVERY_RESTART:
     case RECOVERY_CURSOR:
-    case RECOVERY_METHODS:
+    case RECOVERY_METHOD_COUNT:
         break;
     }
     return SEAM_EXACT;

@@ -292,7 +292,7 @@ static struct attempt *add_attempt(struct request *request) {
 static bool asks_in_background(const struct request *request, const struct leg *leg) {
     const struct provider_config *config = leg->target->config;
     return config->background && config->wire->write_resume_path &&
-           request->provider->config->recovery != RECOVER_OFF &&
+           request->provider->config->recovery != RECOVERY_POLICY_OFF &&
            !(leg->model && leg->model->refuses_background);
 }
 

@@ -46,17 +46,20 @@ static bool has_cursor(const struct request *request, const struct leg *leg) {
            facts->sequence_number >= 0;
 }
 
-static enum recovery_method method_at(const struct request *request, const struct leg *leg) {
+static enum recovery_support prefill_at(const struct leg *leg) {
     const struct provider_config *config = leg->target->config;
+    if (leg->model && leg->model->refuses_prefill) return RECOVERY_UNSUPPORTED;
+    return wire_prefill_support(config->wire, &config->type->dialect, leg->settings->model);
+}
+
+static enum recovery_method method_at(const struct request *request, const struct leg *leg) {
     struct recovery_facts facts = {
         .policy = request->provider->config->recovery,
-        .delivered = request_is_delivered(request) ? store_length(&request->response) : 0,
+        .delivered_bytes = request_is_delivered(request) ? store_length(&request->response) : 0,
         .has_cursor = has_cursor(request, leg),
         .has_tools = request->had_tools,
-        .structured = asks_for_structure(leg->settings),
-        .accepts_prefill =
-            wire_accepts_prefill(config->wire, &config->type->dialect, leg->settings->model) &&
-            !(leg->model && leg->model->refuses_prefill),
+        .is_structured = asks_for_structure(leg->settings),
+        .prefill = prefill_at(leg),
         .refused = leg->refused,
     };
     return recovery_choose(&facts);
@@ -348,10 +351,10 @@ static struct retry_decision decide_here(struct request *request, const struct f
     static const struct retry_decision other_way = { RETRY_AGAIN, RETRY_OTHER_METHOD, 0 };
     struct leg *leg = request->leg;
     bool delivered = request_is_delivered(request);
-    if (broke && request->provider->config->recovery == RECOVER_OFF) return no_way;
+    if (broke && request->provider->config->recovery == RECOVERY_POLICY_OFF) return no_way;
     if (!delivered) return decide(request, leg, failure, broke);
     bool refused = refuses_method(request, failure);
-    if (refused) leg->refused |= 1u << request->method;
+    if (refused) leg->refused |= recovery_bit(request->method);
     if (!can_go_on(request, leg)) return no_way;
     return refused ? other_way : decide(request, leg, failure, broke);
 }

@@ -127,7 +127,7 @@ static bool reconnects(const struct engine *engine, struct bytes *out) {
     struct family f = family(out, "askfs_reconnects_total", "counter",
                              "Streams that broke and went on, by method.");
     EACH_PROVIDER(engine, provider) {
-        for (int method = RECOVERY_RESTART; method < RECOVERY_METHODS; method++)
+        for (int method = RECOVERY_RESTART; method < RECOVERY_METHOD_COUNT; method++)
             sample(&f, "", (double)provider->stats.reconnects[method], "provider",
                    provider_name(provider), "method", recovery_method_name(method), NULL);
     }

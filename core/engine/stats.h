@@ -54,7 +54,7 @@ struct stats {
     uint64_t retries_total;
     uint64_t retries[FAILURE_CLASS_COUNT][RETRY_ATTEMPTS_SHOWN + 1];
     uint64_t reconnects_total;
-    uint64_t reconnects[RECOVERY_METHODS];
+    uint64_t reconnects[RECOVERY_METHOD_COUNT];
     uint64_t seams_refused;
     uint64_t budget_denials;
     uint64_t breaker_transitions[3]; /* by the state that was entered */

@@ -106,7 +106,7 @@ static inline void decoder_resume(struct decoder *d, struct slice t) {}
 static inline void decoder_shift_text(struct decoder *d, ptrdiff_t t) {}
 static inline bool wire_refuses_prefill(const struct failure *f) { return false; }
 static inline bool wire_refuses_background(const struct failure *f) { return false; }
-static inline bool wire_accepts_prefill(const struct wire *w, const struct dialect *d, const char *m) { return false; }
+static inline int wire_prefill_support(const struct wire *w, const struct dialect *d, const char *m) { return 2; }
 void decoder_destroy(struct decoder *decoder);
 
 extern const struct wire wire_openai_responses;

@@ -79,7 +79,7 @@ static void test_a_provider_has_defaults_where_nothing_is_said(void **state) {
     assert_int_equal(o->timeouts.first_token_ns, 120 * TIME_S);
     assert_int_equal(o->timeouts.read_ns, 300 * TIME_S);
     assert_int_equal(o->timeouts.total_ns, 0);
-    assert_int_equal(o->recovery, RECOVER_AUTO);
+    assert_int_equal(o->recovery, RECOVERY_POLICY_AUTO);
     assert_int_equal(o->max_prompt_bytes, 16 << 20);
     assert_int_equal(o->requests_kept, 256);
     assert_string_equal(o->system, "");
@@ -97,7 +97,7 @@ static void test_a_provider_wins_over_defaults_key_by_key(void **state) {
     assert_int_equal(o->timeouts.connection_ns, 1100 * TIME_MS);
     assert_int_equal(o->timeouts.first_token_ns, 0);
     assert_int_equal(o->breaker.failure_threshold, 6);
-    assert_int_equal(o->recovery, RECOVER_OFF);
+    assert_int_equal(o->recovery, RECOVERY_POLICY_OFF);
     assert_string_equal(o->system, "Be brief.\n");
     assert_string_equal(o->headers[0], "X-A: 1");
     assert_string_equal(o->headers[1], "x-b: 3");
@@ -106,7 +106,7 @@ static void test_a_provider_wins_over_defaults_key_by_key(void **state) {
     assert_int_equal(json_object_size(o->options), 2);
     const struct provider_config *claude = find(config, "claude");
     assert_int_equal(claude->retry.max_attempts, 4);
-    assert_int_equal(claude->recovery, RECOVER_EXACT);
+    assert_int_equal(claude->recovery, RECOVERY_POLICY_EXACT);
     assert_int_equal(json_integer_value(json_object_get(claude->options, "seed")), 1);
     assert_string_equal(claude->headers[1], "X-B: 2");
     config_destroy(config);

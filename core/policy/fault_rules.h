@@ -40,14 +40,14 @@ enum fault_error { FAULT_ERROR_OVERLOADED, FAULT_ERROR_SERVER, FAULT_ERROR_RATE_
 
 /* What shall happen to one request. */
 struct fault {
-    enum fault_kind kind;    /* never FAULT_SLOW or FAULT_SPLIT: those are the last two members */
-    int status;              /* 0: not told */
-    int64_t retry_after_ns;  /* -1: not told */
+    enum fault_kind kind;   /* never FAULT_SLOW or FAULT_SPLIT: those are the last two members */
+    int status;             /* 0: not told */
+    int64_t retry_after_ns; /* -1: not told */
     int64_t chunks;
-    int64_t wait_ns;         /* TIME_NEVER: for ever */
+    int64_t wait_ns; /* TIME_NEVER: for ever */
     enum fault_error error;
-    int64_t pace_ns;         /* -1: its own */
-    int64_t segment_bytes;   /* 0: as it comes */
+    int64_t pace_ns;       /* -1: its own */
+    int64_t segment_bytes; /* 0: as it comes */
 };
 
 enum fault_key {
@@ -73,10 +73,10 @@ enum { FAULT_RULES_MAX = 64, FAULT_NAME_SIZE = 128, FAULT_PROBLEM_SIZE = 256 };
 
 struct fault_rule {
     enum fault_kind kind;
-    uint32_t given;                          /* 1 << enum fault_key */
-    int64_t values[FAULT_KEYS];              /* durations in ns, p in billionths */
-    char names[2][FAULT_NAME_SIZE];          /* model, path */
-    uint64_t seen;                           /* requests that it was asked about */
+    uint32_t given;                 /* 1 << enum fault_key */
+    int64_t values[FAULT_KEYS];     /* durations in ns, p in billionths */
+    char names[2][FAULT_NAME_SIZE]; /* model, path */
+    uint64_t seen;                  /* requests that it was asked about */
     uint64_t fired;
 };
 
@@ -98,8 +98,8 @@ struct fault_subject {
     bool by_path_only; /* only rules with a path are meant for it */
 };
 
-/* What shall happen to this request: the first rule that fires, and beside it the first slow and the
- * first split that fire. Draws one number from random for each rule with p that is asked. */
+/* What shall happen to this request: the first rule that fires, and beside it the first slow and
+ * the first split that fire. Draws one number from random for each rule with p that is asked. */
 struct fault fault_rules_draw(struct fault_rules *rules, const struct fault_subject *subject,
                               struct random *random);
 

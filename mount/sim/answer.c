@@ -58,8 +58,42 @@ static void set_plain(struct answer *answer, const struct question *question) {
     answer->input_tokens = tokens_of(question);
 }
 
-static bool set_texts(struct answer *answer, const struct question *question,
-                      struct bytes *scratch, struct problem *problem) {
+// ---- its texts ----
+
+static const struct pieces *pieces_of(const struct answer *answer, enum phase phase) {
+    if (phase == PHASE_REASONING) return &answer->reasoning;
+    if (phase == PHASE_TEXT) return &answer->text;
+    if (phase == PHASE_TOOL) return &answer->arguments;
+    return NULL;
+}
+
+static bool has_phase(const struct answer *answer, enum phase phase) {
+    if (phase >= PHASE_REASONING_OPEN && phase <= PHASE_REASONING_CLOSE)
+        return answer->has_reasoning;
+    if (phase >= PHASE_TEXT_OPEN && phase <= PHASE_TEXT_CLOSE) return answer->has_text;
+    if (phase >= PHASE_TOOL_OPEN && phase <= PHASE_TOOL_CLOSE) return answer->has_tool;
+    return true;
+}
+
+static const enum phase delta_phases[ANSWER_TEXTS] = { PHASE_REASONING, PHASE_TEXT, PHASE_TOOL };
+
+static int text_of(enum phase phase) {
+    int text = 0;
+    while (delta_phases[text] != phase)
+        text++;
+    return text;
+}
+
+static bool make_frames(struct answer *answer) {
+    for (int text = 0; text < ANSWER_TEXTS; text++)
+        if (has_phase(answer, delta_phases[text]) &&
+            !frame_make(&answer->frames[text], answer, delta_phases[text]))
+            return false;
+    return true;
+}
+
+static bool set_texts(struct answer *answer, const struct question *question, struct bytes *scratch,
+                      struct problem *problem) {
     static const char arguments[] = "{\"query\": \"what the simulator was asked\"}";
     struct cut cut = { 0, ARGUMENT_BYTES };
     const char *reasoning = answer_text_reasoning(question);
@@ -82,15 +116,18 @@ struct answer *answer_create(const struct question *question, const char *id, in
     answer->created_s = time(NULL);
     answer->started_ns = now_ns;
     answer->cancelled_ns = TIME_NEVER;
-    answer->model = json_string_of(question->model);
+    answer->model = strdup(question->model);
+    answer->model_json = json_string_of(question->model);
     set_plain(answer, question);
-    if (!answer->model || !set_texts(answer, question, scratch, problem)) {
+    bool made = answer->model && answer->model_json &&
+                set_texts(answer, question, scratch, problem) && make_frames(answer);
+    if (!made) {
         answer_release(answer);
         return NULL;
     }
-    answer->output_tokens = (int64_t)(pieces_count(&answer->reasoning) +
-                                      pieces_count(&answer->text) +
-                                      pieces_count(&answer->arguments));
+    answer->output_tokens =
+        (int64_t)(pieces_count(&answer->reasoning) + pieces_count(&answer->text) +
+                  pieces_count(&answer->arguments));
     return answer;
 }
 
@@ -104,26 +141,14 @@ void answer_release(struct answer *answer) {
     pieces_finish(&answer->reasoning);
     pieces_finish(&answer->text);
     pieces_finish(&answer->arguments);
+    for (int text = 0; text < ANSWER_TEXTS; text++)
+        frame_finish(&answer->frames[text]);
     free(answer->model);
+    free(answer->model_json);
     free(answer);
 }
 
 // ---- places ----
-
-static const struct pieces *pieces_of(const struct answer *answer, enum phase phase) {
-    if (phase == PHASE_REASONING) return &answer->reasoning;
-    if (phase == PHASE_TEXT) return &answer->text;
-    if (phase == PHASE_TOOL) return &answer->arguments;
-    return NULL;
-}
-
-static bool has_phase(const struct answer *answer, enum phase phase) {
-    if (phase >= PHASE_REASONING_OPEN && phase <= PHASE_REASONING_CLOSE)
-        return answer->has_reasoning;
-    if (phase >= PHASE_TEXT_OPEN && phase <= PHASE_TEXT_CLOSE) return answer->has_text;
-    if (phase >= PHASE_TOOL_OPEN && phase <= PHASE_TOOL_CLOSE) return answer->has_tool;
-    return true;
-}
 
 static size_t events_in(const struct answer *answer, enum phase phase) {
     const struct pieces *pieces = pieces_of(answer, phase);
@@ -197,7 +222,7 @@ int64_t answer_due_ns(const struct answer *answer, const struct place *place) {
     return due_ns > answer->cancelled_ns ? TIME_NEVER : due_ns;
 }
 
-// ---- texts ----
+// ---- writing ----
 
 // "@<nanoseconds> ": when it was written, by the clock that all programs of this machine share.
 static void write_stamp(struct out *out) {
@@ -208,12 +233,23 @@ static void write_stamp(struct out *out) {
     out_text(out, " ");
 }
 
-void answer_write_delta(const struct answer *answer, const struct place *place, struct out *out,
+static void write_delta(const struct answer *answer, const struct place *place, struct out *out,
                         struct bytes *scratch) {
+    const struct frame *frame = &answer->frames[text_of(place->phase)];
+    frame_begin(frame, place->sequence, out);
     out_text(out, "\"");
     if (answer->is_stamped) write_stamp(out);
     out_inside(out, pieces_get(pieces_of(answer, place->phase), place->index, scratch));
     out_text(out, "\"");
+    frame_end(frame, out);
+}
+
+void answer_write_event(const struct answer *answer, const struct place *place, struct out *out,
+                        struct bytes *scratch) {
+    if (answer_is_delta(place))
+        write_delta(answer, place, out, scratch);
+    else
+        answer->wire->write_event(answer, place, out, scratch);
 }
 
 void answer_write_all(const struct pieces *pieces, struct out *out, struct bytes *scratch) {

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "mount/sim/frame.h"
 #include "mount/sim/out.h"
 #include "mount/sim/pieces.h"
 #include "mount/sim/question.h"
@@ -31,17 +32,19 @@ enum phase {
     PHASES
 };
 
-enum { ANSWER_ID_SIZE = 40 };
+enum { ANSWER_ID_SIZE = 40, ANSWER_TEXTS = 3 };
 
 struct answer {
     int references;
     const struct wire *wire;
     char id[ANSWER_ID_SIZE]; /* without the wire's prefix */
-    char *model;             /* as a JSON string, with its quotes */
-    int64_t created_s;       /* since 1970 */
+    char *model;
+    char *model_json;  /* with its quotes */
+    int64_t created_s; /* since 1970 */
     struct pieces reasoning;
     struct pieces text;
-    struct pieces arguments; /* of the tool's call */
+    struct pieces arguments;           /* of the tool's call */
+    struct frame frames[ANSWER_TEXTS]; /* of these three */
     bool has_reasoning;
     bool has_text;
     bool has_tool;
@@ -54,8 +57,8 @@ struct answer {
     int64_t input_tokens;
     int64_t output_tokens;
     int64_t started_ns;
-    int64_t first_ns;  /* from the start to the first delta */
-    int64_t pace_ns;   /* from delta to delta */
+    int64_t first_ns;     /* from the start to the first delta */
+    int64_t pace_ns;      /* from delta to delta */
     int64_t cancelled_ns; /* TIME_NEVER: it was not */
 };
 
@@ -83,9 +86,9 @@ bool answer_is_over(const struct place *place);
 int64_t answer_due_ns(const struct answer *answer, const struct place *place);
 int64_t answer_end_ns(const struct answer *answer); /* when the last event is due */
 
-/* The text of a delta, and a whole text, as JSON strings. */
-void answer_write_delta(const struct answer *answer, const struct place *place, struct out *out,
+void answer_write_event(const struct answer *answer, const struct place *place, struct out *out,
                         struct bytes *scratch);
+/* A whole text as a JSON string. */
 void answer_write_all(const struct pieces *pieces, struct out *out, struct bytes *scratch);
 
 extern const char answer_tool_name[];

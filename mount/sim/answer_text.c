@@ -100,8 +100,8 @@ static bool is_prefilled(const struct question *question) {
 }
 
 static bool asks_to_continue(const struct question *question) {
-    static const char *const words[] = { "continu", "interrupt", "go on", "carry on", "left off",
-                                         "resume",  "broke off", "cut off" };
+    static const char *const words[] = { "continu",  "interrupt", "go on",     "carry on",
+                                         "left off", "resume",    "broke off", "cut off" };
     size_t count = question->turn_count;
     if (count < 2 || is_prefilled(question) || !question->turns[count - 2].by_assistant)
         return false;
@@ -111,8 +111,9 @@ static bool asks_to_continue(const struct question *question) {
 }
 
 static bool refuse_prefill(const struct question *question, struct problem *problem) {
-    return problem_set(problem, 400, NULL, "This model does not support assistant message prefill. "
-                                           "The conversation must end with a user message.");
+    return problem_set(problem, 400, NULL,
+                       "This model does not support assistant message prefill. "
+                       "The conversation must end with a user message.");
 }
 
 static bool lead_with_overlap(struct pieces *pieces, struct slice said, int64_t characters) {

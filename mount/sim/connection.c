@@ -1,15 +1,15 @@
 #include "mount/sim/connection.h"
 
-#include <http_parser.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
-#include <strings.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <uv.h>
 
 #include "core/base/time.h"
 #include "core/base/timers.h"
 #include "mount/sim/output.h"
+#include "mount/sim/reader.h"
 #include "mount/sim/server.h"
 
 enum { EARLY_BYTES_MAX = 1 << 20, LINGER_S = 2, DELIVERY_CHECKS_MAX = 2000 };
@@ -21,25 +21,20 @@ struct connection {
     struct server_member member; // first
     struct server *server;
     uv_tcp_t tcp;
-    http_parser parser;
-    struct request *request; // being read, or served; NULL: none
+    struct reader reader;
+    struct request *request; // being served; NULL: none, or forgotten
     struct bytes early;      // came while it was busy
     struct output output;
-    struct timer timer;      // for an ending that waits
+    struct timer timer; // for an ending that waits
     struct follower follower;
     struct exchange exchange;
     uv_shutdown_t shutdown;
     enum ending ending;
     int checks;
-    bool keeps_alive;
     bool is_busy;
     bool is_feeding;
     bool is_lingering;
 };
-
-static struct connection *connection_of(http_parser *parser) {
-    return parser->data;
-}
 
 // ---- its end ----
 
@@ -47,6 +42,7 @@ static void on_closed(uv_handle_t *handle) {
     struct connection *connection = handle->data;
     output_finish(&connection->output);
     bytes_finish(&connection->early);
+    reader_finish(&connection->reader);
     request_destroy(connection->request);
     timers_release(&connection->server->timers, TIMERS);
     free(connection);
@@ -163,88 +159,28 @@ void connection_split(struct connection *connection, size_t segment_bytes) {
     output_split(&connection->output, segment_bytes);
 }
 
-// ---- the parser's findings ----
-
-static int on_message_begin(http_parser *parser) {
-    struct connection *connection = connection_of(parser);
-    connection->request = request_create();
-    return connection->request ? 0 : 1;
-}
-
-static int on_url(http_parser *parser, const char *data, size_t length) {
-    struct request *request = connection_of(parser)->request;
-    return bytes_append(&request->target, data, length) ? 0 : 1;
-}
-
-static int on_header_field(http_parser *parser, const char *data, size_t length) {
-    return request_add_name(connection_of(parser)->request, (struct slice){ data, length }) ? 0 : 1;
-}
-
-static int on_header_value(http_parser *parser, const char *data, size_t length) {
-    return request_add_value(connection_of(parser)->request, (struct slice){ data, length }) ? 0
-                                                                                             : 1;
-}
-
-// Never an upgrade: the request is served as it is. Trailers come later and are not looked at.
-static int on_headers_complete(http_parser *parser) {
-    struct connection *connection = connection_of(parser);
-    struct request *request = connection->request;
-    parser->upgrade = 0;
-    if (!request_end_headers(request)) return -1;
-    bool has_length = parser->content_length != UINT64_MAX;
-    if (has_length && parser->content_length > REQUEST_BODY_MAX) {
-        request->problem_status = 413;
-        return -1;
-    }
-    const char *expected = request_header(request, "expect");
-    if (expected && strcasecmp(expected, "100-continue") == 0)
-        connection_send(connection, slice_of("HTTP/1.1 100 Continue\r\n\r\n"));
-    return 0;
-}
-
-static int on_body(http_parser *parser, const char *data, size_t length) {
-    struct request *request = connection_of(parser)->request;
-    if (bytes_append(&request->body, data, length)) return 0;
-    request->problem_status = 413;
-    return 1;
-}
-
-static int on_message_complete(http_parser *parser) {
-    connection_of(parser)->keeps_alive = http_should_keep_alive(parser);
-    connection_of(parser)->exchange.is_chunked = parser->http_major > 1 || parser->http_minor > 0;
-    http_parser_pause(parser, 1); // what follows is another request
-    return 0;
-}
-
-static const http_parser_settings parsing = {
-    .on_message_begin = on_message_begin,
-    .on_url = on_url,
-    .on_header_field = on_header_field,
-    .on_header_value = on_header_value,
-    .on_headers_complete = on_headers_complete,
-    .on_body = on_body,
-    .on_message_complete = on_message_complete,
-};
-
 // ---- reading ----
 
 static void serve(struct connection *connection) {
     connection->is_busy = true;
-    connection->request->method =
-        http_method_str((enum http_method)connection->parser.method);
+    connection->request = connection->reader.request;
+    connection->reader.request = NULL;
+    connection->exchange.is_chunked = connection->reader.is_http_1_1;
+    connection->exchange.is_head = strcmp(connection->request->method, "HEAD") == 0;
     connection->server->handle(connection);
 }
 
-// What is no HTTP, or too much of it: one reply, and no further word is read.
-static void serve_unreadable(struct connection *connection) {
-    if (!connection->request) connection->request = request_create();
-    if (!connection->request) {
-        connection_close(connection);
-        return;
+static void take(struct connection *connection, enum reader_status status) {
+    struct reader *reader = &connection->reader;
+    if (status == READER_MORE && reader->wants_continue) {
+        reader->wants_continue = false;
+        connection_send(connection, slice_of("HTTP/1.1 100 Continue\r\n\r\n"));
     }
-    if (connection->request->problem_status == 0) connection->request->problem_status = 400;
-    connection->keeps_alive = false;
-    serve(connection);
+    if (status == READER_MORE) return;
+    if (reader->request)
+        serve(connection);
+    else
+        connection_close(connection); // no memory
 }
 
 static bool takes_input(const struct connection *connection) {
@@ -253,18 +189,8 @@ static bool takes_input(const struct connection *connection) {
 
 static void feed(struct connection *connection, struct slice data) {
     connection->is_feeding = true;
-    while (data.length && takes_input(connection)) {
-        size_t used = http_parser_execute(&connection->parser, &parsing, data.data, data.length);
-        enum http_errno error = HTTP_PARSER_ERRNO(&connection->parser);
-        data.data += used;
-        data.length -= used;
-        if (error == HPE_PAUSED) {
-            http_parser_pause(&connection->parser, 0);
-            serve(connection);
-        } else if (error != HPE_OK) {
-            serve_unreadable(connection);
-        }
-    }
+    while (data.length && takes_input(connection))
+        take(connection, reader_next(&connection->reader, &data));
     connection->is_feeding = false;
     bool wanted = data.length && connection->ending == ENDING_NONE && !is_closing(connection);
     if (wanted && !bytes_append_slice(&connection->early, data)) connection_close(connection);
@@ -281,7 +207,7 @@ void connection_finish(struct connection *connection) {
     if (is_closing(connection)) return;
     connection_forget(connection);
     connection->follower = (struct follower){ 0 };
-    if (!connection->keeps_alive) {
+    if (!connection->reader.keeps_alive) {
         connection_hang_up(connection);
         return;
     }
@@ -315,8 +241,7 @@ bool connection_accept(struct server *server) {
     }
     connection->server = server;
     connection->tcp.data = connection;
-    connection->parser.data = connection;
-    http_parser_init(&connection->parser, HTTP_REQUEST);
+    reader_init(&connection->reader);
     bytes_init(&connection->early, EARLY_BYTES_MAX);
     timer_init(&connection->timer, on_timer, connection);
     uv_tcp_init(&server->loop, &connection->tcp);
@@ -352,7 +277,7 @@ struct exchange *connection_exchange(struct connection *connection) {
 }
 
 bool connection_keeps_alive(const struct connection *connection) {
-    return connection->keeps_alive;
+    return connection->reader.keeps_alive;
 }
 
 void connection_follow(struct connection *connection, const struct follower *follower) {

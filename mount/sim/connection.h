@@ -23,7 +23,8 @@ struct exchange {
     const struct wire *wire; /* whose shape errors have */
     uint64_t record;
     char request_id[32];
-    bool is_chunked;         /* false: a stream ends with its connection (HTTP/1.0) */
+    bool is_chunked; /* false: a stream ends with its connection (HTTP/1.0) */
+    bool is_head;    /* the reply has no body */
 };
 
 /* Who writes a reply that takes its time. */
@@ -55,8 +56,8 @@ bool connection_is_clogged(const struct connection *connection); /* something is
 void connection_split(struct connection *connection, size_t segment_bytes);
 
 /* The reply is complete. Each of these also lets go of the follower, without a word to it. */
-void connection_finish(struct connection *connection); /* the next request may come */
+void connection_finish(struct connection *connection);  /* the next request may come */
 void connection_hang_up(struct connection *connection); /* closes politely, once all is written */
-void connection_reset(struct connection *connection);  /* RST, once all was delivered */
+void connection_reset(struct connection *connection);   /* RST, once all was delivered */
 
 #endif

@@ -69,8 +69,8 @@ static const struct {
     const char *path;
     void (*handle)(struct connection *connection, struct server *server, struct out *out);
 } endpoints[] = {
-    { "GET", "/sim/faults", show_faults },        { "POST", "/sim/faults", add_faults },
-    { "DELETE", "/sim/faults", clear_faults },    { "GET", "/sim/requests", show_requests },
+    { "GET", "/sim/faults", show_faults },         { "POST", "/sim/faults", add_faults },
+    { "DELETE", "/sim/faults", clear_faults },     { "GET", "/sim/requests", show_requests },
     { "DELETE", "/sim/requests", clear_requests }, { "GET", "/sim/stats", show_stats },
 };
 

@@ -1,5 +1,6 @@
 /*
- * control: what tests say to the simulator and ask of it, under /sim/. Never faulted, never recorded.
+ * control: what tests say to the simulator and ask of it, under /sim/. Never faulted, never
+ * recorded.
  */
 #ifndef ASKFS_MOUNT_SIM_CONTROL_H
 #define ASKFS_MOUNT_SIM_CONTROL_H

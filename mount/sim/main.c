@@ -14,14 +14,16 @@ enum { EXIT_START = 1, EXIT_USAGE = 2, PORT_MAX = 65535 };
 static const char help[] =
     "Usage: askfs-sim [--port N] [--parent]\n"
     "\n"
-    "An HTTP server on 127.0.0.1 that answers like OpenAI's and Anthropic's APIs, without a model.\n"
+    "An HTTP server on 127.0.0.1 that answers like OpenAI's and Anthropic's APIs, without a "
+    "model.\n"
     "\n"
     "  --port N     listen on this port; 0, as without the option: any that is free\n"
     "  --parent     end when standard input ends\n"
     "  --help       this text\n"
     "  --version    the version\n"
     "\n"
-    "The first line that it prints says where it listens. POST /v1/chat/completions, /v1/responses\n"
+    "The first line that it prints says where it listens. POST /v1/chat/completions, "
+    "/v1/responses\n"
     "and /v1/messages; GET /v1/models. The member \"sim\" of a request says how to answer; rules\n"
     "for failures are sent to POST /sim/faults, one a line.\n";
 
@@ -57,7 +59,10 @@ static void on_parent_input(uv_stream_t *stream, ssize_t length, const uv_buf_t 
     if (length < 0) server_stop(&program->server);
 }
 
+// What is no pipe (a file, /dev/null) cannot be waited for: it has ended already.
 static bool watch_parent(struct program *program) {
+    uv_handle_type type = uv_guess_handle(STDIN_FILENO);
+    if (type != UV_NAMED_PIPE && type != UV_TTY && type != UV_TCP) return false;
     uv_pipe_init(&program->server.loop, &program->parent, 0);
     program->parent.data = program;
     return uv_pipe_open(&program->parent, STDIN_FILENO) == 0 &&

@@ -14,7 +14,8 @@ static const char *const continuations[] = { "exact",    "overlap", "restart",
 
 #define NUMBER(member, least, most)                                                                \
     { #member, KIND_NUMBER, offsetof(struct options, member), least, most, NULL, NULL }
-#define FLAG(member) { #member, KIND_FLAG, offsetof(struct options, member), 0, 1, NULL, NULL }
+#define FLAG(member)                                                                               \
+    { #member, KIND_FLAG, offsetof(struct options, member), 0, 1, NULL, NULL }
 #define TEXT(member, when_true)                                                                    \
     { #member, KIND_TEXT, offsetof(struct options, member), 0, 0, NULL, when_true }
 #define WORD(member, words)                                                                        \
@@ -64,11 +65,11 @@ static const struct option *find(const char *name) {
 }
 
 static void explain_unknown(char *problem, const char *name) {
-    int length = snprintf(problem, OPTIONS_PROBLEM_SIZE, "unknown member \"%.64s\" of sim; known:",
-                          name);
+    int length =
+        snprintf(problem, OPTIONS_PROBLEM_SIZE, "unknown member \"%.64s\" of sim; known:", name);
     for (size_t i = 0; i < OPTIONS; i++)
-        length += snprintf(problem + length, OPTIONS_PROBLEM_SIZE - (size_t)length, " %s",
-                           table[i].name);
+        length +=
+            snprintf(problem + length, OPTIONS_PROBLEM_SIZE - (size_t)length, " %s", table[i].name);
 }
 
 static void explain_wanted(const struct option *option, char *problem) {

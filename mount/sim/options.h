@@ -20,8 +20,8 @@ enum continuation {
 };
 
 struct options {
-    int64_t chunks;         /* deltas of the answer; -1: as the text has words */
-    int64_t chunk_bytes;    /* -1: words */
+    int64_t chunks;      /* deltas of the answer; -1: as the text has words */
+    int64_t chunk_bytes; /* -1: words */
     int64_t ms_per_chunk;
     int64_t first_ms;       /* before the first delta */
     int64_t repeat;         /* the text so often */

@@ -2,6 +2,8 @@
 
 #include <stdarg.h>
 
+enum { CLEARED_BYTES_MAX = 1 << 20 }; // memory that is kept for the next time
+
 void out_init(struct out *out, size_t length_max) {
     bytes_init(&out->bytes, length_max);
     out->good = true;
@@ -12,6 +14,7 @@ void out_finish(struct out *out) {
 }
 
 void out_clear(struct out *out) {
+    if (out->bytes.capacity > CLEARED_BYTES_MAX) bytes_finish(&out->bytes);
     bytes_clear(&out->bytes);
     out->good = true;
 }

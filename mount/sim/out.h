@@ -17,7 +17,7 @@ struct out {
 
 void out_init(struct out *out, size_t length_max);
 void out_finish(struct out *out); /* accepts zeroed storage */
-void out_clear(struct out *out);  /* empty and good, and keeps the memory */
+void out_clear(struct out *out);  /* empty and good; keeps the memory, if it is not much */
 
 void out_slice(struct out *out, struct slice slice);
 void out_printf(struct out *out, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -67,8 +67,7 @@ static void on_written(uv_write_t *write, int status) {
 
 // The kernel takes no more: libuv writes these bytes when it does again.
 static void lend(struct output *output, size_t length) {
-    uv_buf_t buffer =
-        uv_buf_init(output->kept.data + output->written, (unsigned int)length);
+    uv_buf_t buffer = uv_buf_init(output->kept.data + output->written, (unsigned int)length);
     output->borrowed = length;
     if (uv_write(&output->write, (uv_stream_t *)output->parts.tcp, &buffer, 1, on_written) == 0)
         return;

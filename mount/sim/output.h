@@ -21,7 +21,7 @@ struct output_parts {
 struct output {
     struct server *server;
     struct output_parts parts;
-    struct bytes kept;    /* written up to `written` */
+    struct bytes kept; /* written up to `written` */
     size_t written;
     struct bytes waiting; /* behind kept, while libuv borrows that */
     uv_write_t write;

@@ -7,7 +7,7 @@
 #include "core/base/random.h"
 
 enum {
-    PART_BYTES_MAX = 64,       // of a word
+    PART_BYTES_MAX = 64,        // of a word
     WORDY_BYTES_MAX = 16 << 10, // a longer text is cut evenly
     EVEN_PARTS = 4096,
     WORDS_IN_SENTENCE = 12,
@@ -16,14 +16,14 @@ enum {
 };
 
 static const char *const vocabulary[64] = {
-    "about",  "after",  "answer", "before", "between", "bright", "careful", "carry",
-    "choose", "clear",  "close",  "cloud",  "count",   "down",   "early",   "earth",
-    "every",  "family", "field",  "first",  "forest",  "gentle", "grain",   "green",
-    "house",  "idea",   "island", "keep",   "known",   "large",  "later",   "learn",
-    "light",  "little", "many",   "measure", "meadow", "morning", "mountain", "never",
-    "number", "ocean",  "often",  "old",    "open",    "paper",  "people",  "plain",
-    "quiet",  "reason", "remain", "river",  "round",   "season", "simple",  "small",
-    "stone",  "story",  "true",   "under",  "water",   "whole",  "winter",  "word",
+    "about",  "after",  "answer", "before",  "between", "bright",  "careful",  "carry",
+    "choose", "clear",  "close",  "cloud",   "count",   "down",    "early",    "earth",
+    "every",  "family", "field",  "first",   "forest",  "gentle",  "grain",    "green",
+    "house",  "idea",   "island", "keep",    "known",   "large",   "later",    "learn",
+    "light",  "little", "many",   "measure", "meadow",  "morning", "mountain", "never",
+    "number", "ocean",  "often",  "old",     "open",    "paper",   "people",   "plain",
+    "quiet",  "reason", "remain", "river",   "round",   "season",  "simple",   "small",
+    "stone",  "story",  "true",   "under",   "water",   "whole",   "winter",   "word",
 };
 
 // ---- the given text ----
@@ -66,9 +66,8 @@ static size_t least(size_t a, size_t b) {
 
 bool pieces_init(struct pieces *pieces, struct slice text, struct cut cut) {
     *pieces = (struct pieces){ .repeat = 1, .length = text.length };
-    pieces->text = malloc(text.length + 1);
+    pieces->text = strndup(text.data ? text.data : "", text.length); // no NUL is in it
     if (!pieces->text) return false;
-    if (text.length) memcpy(pieces->text, text.data, text.length);
     if (cut.pieces)
         pieces->parts = least(cut.pieces, text.length);
     else if (cut.bytes)

@@ -17,15 +17,15 @@
 struct pieces {
     char *text;
     size_t length;
-    size_t parts;     /* that the text is cut into */
-    uint32_t *ends;   /* of each part; NULL: all are alike long */
+    size_t parts;   /* that the text is cut into */
+    uint32_t *ends; /* of each part; NULL: all are alike long */
     size_t repeat;
     uint64_t seed;
-    size_t words;     /* generated behind the text, a piece each */
+    size_t words;      /* generated behind the text, a piece each */
     size_t word_bytes; /* 0: a word is a word; else so many bytes of words */
     size_t first;
-    size_t offset;    /* in the piece `first` */
-    char *lead;       /* NULL: none */
+    size_t offset; /* in the piece `first` */
+    char *lead;    /* NULL: none */
 };
 
 /* How a text is cut: into so many pieces (at most one a byte), or pieces of so many bytes; both 0:

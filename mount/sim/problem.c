@@ -47,8 +47,8 @@ const char *problem_type_anthropic(int status) {
 void problem_write_openai(const struct problem *problem, struct out *out) {
     out_text(out, "{\"error\":{\"message\":");
     out_string(out, slice_of(problem->text));
-    out_printf(out, ",\"type\":\"%s\",\"param\":null,\"code\":",
-               problem_type_openai(problem->status));
+    out_printf(out,
+               ",\"type\":\"%s\",\"param\":null,\"code\":", problem_type_openai(problem->status));
     if (problem->code)
         out_string(out, slice_of(problem->code));
     else

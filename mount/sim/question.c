@@ -28,8 +28,7 @@ static struct slice join_parts(struct question *question, const json_t *parts) {
     size_t i;
     const json_t *part;
     size_t from = question->joined.length;
-    json_array_foreach(parts, i, part)
-        bytes_append_slice(&question->joined, part_text(part));
+    json_array_foreach(parts, i, part) bytes_append_slice(&question->joined, part_text(part));
     if (question->joined.length == from) return (struct slice){ "", 0 };
     return (struct slice){ question->joined.data + from, question->joined.length - from };
 }
@@ -78,8 +77,7 @@ static bool read_turns(struct question *question, struct problem *problem) {
     if (json_array_size(list) == 0)
         return problem_set(problem, 400, "missing_required_parameter",
                            "Missing required parameter: '%s'.", question->wire->turns_key);
-    json_array_foreach(list, i, item)
-        if (!add_turn(question, item, problem)) return false;
+    json_array_foreach(list, i, item) if (!add_turn(question, item, problem)) return false;
     return true;
 }
 
@@ -89,8 +87,10 @@ static bool parse(struct question *question, struct slice body, struct problem *
     json_error_t error;
     question->body = json_loadb(body.data ? body.data : "", body.length, 0, &error);
     if (!question->body)
-        return problem_set(problem, 400, NULL, "The JSON body of the request could not be parsed: "
-                           "%s (line %d)", error.text, error.line);
+        return problem_set(problem, 400, NULL,
+                           "The JSON body of the request could not be parsed: "
+                           "%s (line %d)",
+                           error.text, error.line);
     if (!json_is_object(question->body))
         return problem_set(problem, 400, NULL, "The body must be a JSON object.");
     return true;

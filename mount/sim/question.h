@@ -27,7 +27,7 @@ struct question {
     bool wants_usage;
     bool background;
     struct options options;
-    json_t *body;        /* what the above borrows from */
+    json_t *body; /* what the above borrows from */
     json_t *options_body;
     struct bytes joined; /* texts that came in parts */
 };

@@ -138,7 +138,8 @@ void records_explain(struct records *records, uint64_t number, const char *model
     out_text(&facts, record->facts);
     out_text(&facts, ",\"model\":");
     out_string(&facts, slice_of(model));
-    out_printf(&facts, ",\"stream\":%s,\"turns\":%zu,\"prompt\":", stream ? "true" : "false", turns);
+    out_printf(&facts, ",\"stream\":%s,\"turns\":%zu,\"prompt\":", stream ? "true" : "false",
+               turns);
     out_string(&facts, beginning_of(prompt));
     if (facts.good) {
         free(record->facts);

@@ -14,8 +14,8 @@ enum { RECORDS_KEPT = 10000 };
 enum record_state { RECORD_OPEN, RECORD_COMPLETED, RECORD_ABORTED };
 
 struct record {
-    char *facts;    /* JSON members that do not change */
-    int status;     /* 0: no reply yet */
+    char *facts;       /* JSON members that do not change */
+    int status;        /* 0: no reply yet */
     const char *fault; /* what was done to it; NULL: nothing */
     enum record_state state;
     int64_t chunks; /* deltas sent */

@@ -54,9 +54,8 @@ static void write_head(struct connection *connection, int status, const char *ty
     const struct exchange *exchange = connection_exchange(connection);
     struct record *record = record_of(connection);
     if (record) record->status = status;
-    out_printf(out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n%s: %s\r\n%s", status,
-               reason_of(status), type, exchange->wire->request_id_header, exchange->request_id,
-               headers);
+    out_printf(out, "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n%s: %s\r\n%s", status, reason_of(status),
+               type, exchange->wire->request_id_header, exchange->request_id, headers);
 }
 
 static void send_whole(struct connection *connection, int status, const char *type,
@@ -67,6 +66,7 @@ static void send_whole(struct connection *connection, int status, const char *ty
     out_printf(&head, "Content-Length: %zu\r\n", body.length);
     if (!connection_keeps_alive(connection)) out_text(&head, "Connection: close\r\n");
     out_text(&head, "\r\n");
+    if (connection_exchange(connection)->is_head) part = 0;
     body.length = part;
     if (part <= HEAD_BYTES_MAX / 2) out_slice(&head, body); // one write for both
     connection_send(connection, bytes_slice(&head.bytes));
@@ -91,8 +91,7 @@ void reply_problem(struct connection *connection, const struct problem *problem,
     struct out body;
     out_init(&body, 16 << 10);
     exchange->wire->write_problem(problem, exchange->request_id, &body);
-    reply_whole(connection, problem->status, "application/json", headers,
-                bytes_slice(&body.bytes));
+    reply_whole(connection, problem->status, "application/json", headers, bytes_slice(&body.bytes));
     out_finish(&body);
 }
 

@@ -25,9 +25,9 @@ void request_destroy(struct request *request) {
 
 // ---- headers ----
 
-// An empty header value never reports itself, so the NULs are counted by what came last.
 bool request_add_name(struct request *request, struct slice piece) {
     struct bytes *headers = &request->headers;
+    if (request->has_headers) return true; // a trailer: nobody asks for one
     if (request->in_value && !bytes_append(headers, "", 1)) return false;
     request->in_value = false;
     size_t from = headers->length;
@@ -38,6 +38,7 @@ bool request_add_name(struct request *request, struct slice piece) {
 }
 
 bool request_add_value(struct request *request, struct slice piece) {
+    if (request->has_headers) return true;
     if (!request->in_value && !bytes_append(&request->headers, "", 1)) return false;
     request->in_value = true;
     return bytes_append_slice(&request->headers, piece);
@@ -46,6 +47,7 @@ bool request_add_value(struct request *request, struct slice piece) {
 bool request_end_headers(struct request *request) {
     bool ended = !request->in_value || bytes_append(&request->headers, "", 1);
     request->in_value = false;
+    request->has_headers = ended;
     return ended;
 }
 
@@ -54,13 +56,14 @@ const char *request_value(const char *name) {
 }
 
 const char *request_next_header(const struct request *request, const char *name) {
+    if (!request->has_headers || request->headers.length == 0) return NULL;
     const char *end = request->headers.data + request->headers.length;
     const char *next = request->headers.data;
     if (name) {
         const char *value = request_value(name);
         next = value + strlen(value) + 1;
     }
-    return next && next < end ? next : NULL;
+    return next < end ? next : NULL;
 }
 
 const char *request_header(const struct request *request, const char *name) {
@@ -104,7 +107,8 @@ bool request_query_is(const struct request *request, const char *pair) {
     const char *query = request->target.data ? strchr(request->target.data, '?') : NULL;
     size_t length = strlen(pair);
     for (; query; query = strchr(query + 1, '&'))
-        if (strncmp(query + 1, pair, length) == 0 && (!query[length + 1] || query[length + 1] == '&'))
+        if (strncmp(query + 1, pair, length) == 0 &&
+            (!query[length + 1] || query[length + 1] == '&'))
             return true;
     return false;
 }

@@ -13,11 +13,12 @@ struct request {
     struct bytes target;  /* path and query, as they were sent */
     struct bytes headers; /* "name\0value\0…", names in lower case */
     struct bytes body;
-    bool in_value;        /* of a header; while it is read */
-    int problem_status;   /* not 0: it could not be read, and is refused with this */
+    bool in_value;      /* of a header; while it is read */
+    bool has_headers;   /* they are whole; only then they are shown */
+    int problem_status; /* not 0: it could not be read, and is refused with this */
 };
 
-struct request *request_create(void); /* NULL: no memory */
+struct request *request_create(void);          /* NULL: no memory */
 void request_destroy(struct request *request); /* accepts NULL */
 
 /* Pieces of headers as the parser finds them; false: too long, or no memory. */
@@ -32,8 +33,7 @@ const char *request_value(const char *name);
 
 struct slice request_path(const struct request *request); /* the target up to its query */
 /* The number that a key of the query has; otherwise when it has none. */
-long long request_query_number(const struct request *request, const char *key,
-                               long long otherwise);
+long long request_query_number(const struct request *request, const char *key, long long otherwise);
 bool request_query_is(const struct request *request, const char *pair); /* "stream=true" */
 
 #endif

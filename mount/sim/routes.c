@@ -34,8 +34,7 @@ static void note_fault(struct call *call, enum fault_kind kind) {
 
 static struct fault draw_fault(struct call *call, const char *model, bool by_path_only) {
     struct fault_subject subject = { model, call->request->target.data, by_path_only };
-    struct fault fault =
-        fault_rules_draw(&call->server->faults, &subject, &call->server->random);
+    struct fault fault = fault_rules_draw(&call->server->faults, &subject, &call->server->random);
     note_fault(call, fault.kind);
     connection_split(call->connection, (size_t)fault.segment_bytes);
     return fault;
@@ -129,8 +128,8 @@ static void ask(struct call *call) {
     uint64_t record = connection_exchange(call->connection)->record;
     const char *model = understood ? question.model : "";
     if (understood)
-        records_explain(&call->server->records, record, model, question.stream,
-                        question.turn_count, question_prompt(&question, question.turn_count));
+        records_explain(&call->server->records, record, model, question.stream, question.turn_count,
+                        question_prompt(&question, question.turn_count));
     struct fault fault = draw_fault(call, model, false);
     if (!is_faulted(call, &fault)) {
         if (understood)
@@ -143,8 +142,12 @@ static void ask(struct call *call) {
 
 // ---- stored responses ----
 
-static struct answer *find_stored(struct call *call) {
+// The answer with the id, unless a fault or a reply came instead. A stream of it is an answer like
+// any other, so faults are meant for that too.
+static struct answer *find_stored(struct call *call, bool stream, struct fault *fault_out) {
     struct answer *answer = stored_find(&call->server->stored, call->id);
+    *fault_out = draw_fault(call, answer ? answer->model : "", !stream);
+    if (is_faulted(call, fault_out)) return NULL;
     if (answer) return answer;
     struct problem problem;
     problem_set(&problem, 404, NULL, "Response with id '%.*s' not found.",
@@ -162,26 +165,22 @@ static void reply_stored(struct call *call, const struct answer *answer) {
     reply_whole(call->connection, 200, "application/json", "", bytes_slice(&server->batch.bytes));
 }
 
-// A stream of a stored response is an answer like any other, so faults are meant for it too.
 static void get_stored(struct call *call) {
     bool stream = request_query_is(call->request, "stream=true");
-    struct answer *answer = stored_find(&call->server->stored, call->id);
-    struct fault fault = draw_fault(call, "", !stream);
-    if (is_faulted(call, &fault)) return;
-    answer = find_stored(call);
-    if (!answer) return;
-    if (!stream) {
-        reply_stored(call, answer);
-        return;
-    }
     int64_t after = request_query_number(call->request, "starting_after", -1);
-    stream_start(call->connection, answer, answer_at(answer, after < 0 ? 0 : after + 1), &fault);
+    struct fault fault;
+    struct answer *answer = find_stored(call, stream, &fault);
+    if (!answer) return;
+    if (stream)
+        stream_start(call->connection, answer, answer_at(answer, after < 0 ? 0 : after + 1),
+                     &fault);
+    else
+        reply_stored(call, answer);
 }
 
 static void cancel_stored(struct call *call) {
-    struct fault fault = draw_fault(call, "", true);
-    if (is_faulted(call, &fault)) return;
-    struct answer *answer = find_stored(call);
+    struct fault fault;
+    struct answer *answer = find_stored(call, false, &fault);
     if (!answer) return;
     stored_cancel(answer, server_now_ns(call->server));
     reply_stored(call, answer);
@@ -212,10 +211,13 @@ static const struct route {
     const char *path; // '*' stands for an id
     void (*handle)(struct call *call);
 } routes[] = {
-    { "POST", "/chat/completions", ask }, { "POST", "/responses", ask },
-    { "POST", "/messages", ask },         { "GET", "/responses/*", get_stored },
+    { "POST", "/chat/completions", ask },
+    { "POST", "/responses", ask },
+    { "POST", "/messages", ask },
+    { "GET", "/responses/*", get_stored },
     { "POST", "/responses/*/cancel", cancel_stored },
-    { "GET", "/models", list_models },    { "GET", "/health", tell_health },
+    { "GET", "/models", list_models },
+    { "GET", "/health", tell_health },
 };
 
 // ---- finding the way ----

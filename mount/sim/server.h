@@ -36,16 +36,16 @@ struct server {
     uv_tcp_t listener;
     uv_prepare_t turn;
     uv_timer_t alarm;
-    uv_idle_t hurry;       /* runs while something is due at once */
+    uv_idle_t hurry; /* runs while something is due at once */
     struct timers timers;
-    struct server_member members; /* a ring */
+    struct server_member members;                  /* a ring */
     void (*handle)(struct connection *connection); /* a request was read */
     struct stats stats;
     struct fault_rules faults;
-    struct random random;  /* for faults with a probability */
+    struct random random; /* for faults with a probability */
     struct records records;
     struct stored stored;
-    uint64_t ids;          /* given out so far */
+    uint64_t ids; /* given out so far */
     /* Used within one callback, then free again. */
     char input[128 << 10];
     struct out batch;
@@ -55,7 +55,7 @@ struct server {
 /* Listens on 127.0.0.1; port 0 takes any. A negative number is libuv's error. */
 int server_start(struct server *server, int port, void (*handle)(struct connection *connection));
 int server_port(const struct server *server);
-void server_run(struct server *server);  /* until server_stop */
+void server_run(struct server *server); /* until server_stop */
 void server_stop(struct server *server);
 void server_finish(struct server *server); /* after server_run: closes every connection */
 

@@ -15,8 +15,8 @@ struct stream {
     struct answer *answer; // NULL: silence
     struct place place;
     struct fault fault;
-    int64_t sent;          // deltas on this connection
-    int64_t resumes_ns;    // after a stall; TIME_NEVER: does not
+    int64_t sent;       // deltas on this connection
+    int64_t resumes_ns; // after a stall; TIME_NEVER: does not
     struct timer timer;
 };
 
@@ -35,8 +35,7 @@ static void destroy(struct stream *stream) {
 
 static void note_chunks(struct stream *stream) {
     struct records *records = &stream->server->records;
-    struct record *record =
-        records_get(records, connection_exchange(stream->connection)->record);
+    struct record *record = records_get(records, connection_exchange(stream->connection)->record);
     if (record) record->chunks = stream->sent;
 }
 
@@ -119,8 +118,7 @@ static void spoil(struct out *batch, size_t from) {
 static void write_event(struct stream *stream) {
     struct out *batch = &stream->server->batch;
     size_t from = batch->bytes.length;
-    stream->answer->wire->write_event(stream->answer, &stream->place, batch,
-                                      &stream->server->scratch);
+    answer_write_event(stream->answer, &stream->place, batch, &stream->server->scratch);
     if (answer_is_delta(&stream->place)) {
         stream->sent++;
         if (stream->fault.kind == FAULT_MALFORMED && stream->sent == stream->fault.chunks)

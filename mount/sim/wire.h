@@ -8,8 +8,8 @@
 
 struct wire {
     const char *name;
-    const char *path;      /* without /v1 */
-    const char *turns_key; /* member of the body that holds the conversation */
+    const char *path;       /* without /v1 */
+    const char *turns_key;  /* member of the body that holds the conversation */
     const char *system_key; /* NULL: the system prompt is a turn */
     const char *id_prefix;
     const char *request_id_header;
@@ -19,7 +19,10 @@ struct wire {
 
     /* How many events a phase has that holds no deltas. */
     size_t (*events)(const struct answer *answer, enum phase phase);
-    /* The event at place, as it goes over the wire. */
+    /* What surrounds the text of a delta; see frame.h. */
+    void (*write_frame)(const struct answer *answer, enum phase phase, enum frame_part part,
+                        struct out *out);
+    /* The event at place, which is no delta, as it goes over the wire. */
     void (*write_event)(const struct answer *answer, const struct place *place, struct out *out,
                         struct bytes *scratch);
     /* The events that tell of an error within the stream. */

@@ -19,33 +19,29 @@ static void begin_chunk(const struct answer *answer, struct out *out) {
     out_text(out, "\",\"object\":\"chat.completion.chunk\",\"created\":");
     out_number(out, answer->created_s);
     out_text(out, ",\"model\":");
-    out_text(out, answer->model);
-    out_text(out, ",\"system_fingerprint\":\"fp_sim\",\"choices\":[");
+    out_text(out, answer->model_json);
+    out_text(out, ",\"choices\":[");
 }
 
 static void end_chunk(const struct answer *answer, struct out *out) {
     out_text(out, answer->has_usage ? "],\"usage\":null}\n\n" : "]}\n\n");
 }
 
-static void write_delta(const struct answer *answer, const struct place *place, struct out *out,
-                        struct bytes *scratch) {
-    const char *name = place->phase == PHASE_REASONING ? "reasoning_content"
-                       : answer->is_refusal            ? "refusal"
-                                                       : "content";
-    begin_chunk(answer, out);
-    out_text(out, "{\"index\":0,\"delta\":{");
-    if (place->phase == PHASE_TOOL) {
-        out_text(out, "\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":");
-        answer_write_delta(answer, place, out, scratch);
-        out_text(out, "}}]");
-    } else {
-        out_text(out, "\"");
-        out_text(out, name);
-        out_text(out, "\":");
-        answer_write_delta(answer, place, out, scratch);
+static void write_frame(const struct answer *answer, enum phase phase, enum frame_part part,
+                        struct out *out) {
+    bool tool = phase == PHASE_TOOL;
+    if (part == FRAME_HEAD) {
+        begin_chunk(answer, out);
+        out_text(out, "{\"index\":0,\"delta\":{");
+        out_text(out, tool ? "\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":"
+                      : phase == PHASE_REASONING ? "\"reasoning_content\":"
+                      : answer->is_refusal       ? "\"refusal\":"
+                                                 : "\"content\":");
+    } else if (part == FRAME_TAIL) {
+        if (tool) out_text(out, "}}]");
+        out_text(out, "},\"finish_reason\":null}");
+        end_chunk(answer, out);
     }
-    out_text(out, "},\"logprobs\":null,\"finish_reason\":null}");
-    end_chunk(answer, out);
 }
 
 static void write_usage(const struct answer *answer, struct out *out) {
@@ -65,8 +61,7 @@ static void write_close(const struct answer *answer, size_t index, struct out *o
     }
     begin_chunk(answer, out);
     if (index == 0) {
-        out_printf(out, "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"%s\"}",
-                   finish_word(answer));
+        out_printf(out, "{\"index\":0,\"delta\":{},\"finish_reason\":\"%s\"}", finish_word(answer));
         end_chunk(answer, out);
         return;
     }
@@ -77,10 +72,6 @@ static void write_close(const struct answer *answer, size_t index, struct out *o
 
 static void write_event(const struct answer *answer, const struct place *place, struct out *out,
                         struct bytes *scratch) {
-    if (answer_is_delta(place)) {
-        write_delta(answer, place, out, scratch);
-        return;
-    }
     if (place->phase == PHASE_CLOSE) {
         write_close(answer, place->index, out);
         return;
@@ -94,7 +85,7 @@ static void write_event(const struct answer *answer, const struct place *place, 
                    "\"tool_calls\":[{\"index\":0,\"id\":\"call_%s\",\"type\":\"function\","
                    "\"function\":{\"name\":\"%s\",\"arguments\":\"\"}}]",
                    answer->id, answer_tool_name);
-    out_text(out, "},\"logprobs\":null,\"finish_reason\":null}");
+    out_text(out, "},\"finish_reason\":null}");
     end_chunk(answer, out);
 }
 
@@ -135,16 +126,14 @@ static void write_message(const struct answer *answer, struct out *out, struct b
 static void write_whole(const struct answer *answer, struct out *out, struct bytes *scratch) {
     out_printf(out, "{\"id\":\"chatcmpl-%s\",\"object\":\"chat.completion\",\"created\":%lld,",
                answer->id, (long long)answer->created_s);
-    out_printf(out, "\"model\":%s,\"choices\":[{\"index\":0,\"message\":", answer->model);
+    out_printf(out, "\"model\":%s,\"choices\":[{\"index\":0,\"message\":", answer->model_json);
     write_message(answer, out, scratch);
-    out_printf(out, ",\"logprobs\":null,\"finish_reason\":\"%s\"}],\"usage\":",
-               finish_word(answer));
+    out_printf(out, ",\"finish_reason\":\"%s\"}],\"usage\":", finish_word(answer));
     write_usage(answer, out);
-    out_text(out, ",\"system_fingerprint\":\"fp_sim\"}");
+    out_text(out, "}");
 }
 
-static void write_problem(const struct problem *problem, const char *request_id,
-                          struct out *out) {
+static void write_problem(const struct problem *problem, const char *request_id, struct out *out) {
     (void)request_id; // it has a header only
     problem_write_openai(problem, out);
 }
@@ -157,6 +146,7 @@ const struct wire wire_chat = {
     .request_id_header = "x-request-id",
     .overloaded_status = 503,
     .events = events,
+    .write_frame = write_frame,
     .write_event = write_event,
     .write_failure = write_failure,
     .write_whole = write_whole,

@@ -26,18 +26,18 @@ static int block_of(const struct answer *answer, enum phase phase) {
     return block;
 }
 
-static void write_delta(const struct answer *answer, const struct place *place, struct out *out,
-                        struct bytes *scratch) {
+static void write_frame(const struct answer *answer, enum phase phase, enum frame_part part,
+                        struct out *out) {
+    if (part == FRAME_TAIL) out_text(out, "}}\n\n");
+    if (part != FRAME_HEAD) return;
     out_text(out, "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":");
-    out_number(out, block_of(answer, place->phase));
-    if (place->phase == PHASE_REASONING)
+    out_number(out, block_of(answer, phase));
+    if (phase == PHASE_REASONING)
         out_text(out, ",\"delta\":{\"type\":\"thinking_delta\",\"thinking\":");
-    else if (place->phase == PHASE_TOOL)
+    else if (phase == PHASE_TOOL)
         out_text(out, ",\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":");
     else
         out_text(out, ",\"delta\":{\"type\":\"text_delta\",\"text\":");
-    answer_write_delta(answer, place, out, scratch);
-    out_text(out, "}}\n\n");
 }
 
 static void write_open(const struct answer *answer, size_t index, struct out *out) {
@@ -51,7 +51,7 @@ static void write_open(const struct answer *answer, size_t index, struct out *ou
                "\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":"
                "{\"input_tokens\":%lld,\"cache_creation_input_tokens\":0,"
                "\"cache_read_input_tokens\":0,\"output_tokens\":1}}}\n\n",
-               answer->id, answer->model, (long long)answer->input_tokens);
+               answer->id, answer->model_json, (long long)answer->input_tokens);
 }
 
 static void write_block_open(const struct answer *answer, enum phase phase, struct out *out) {
@@ -108,11 +108,6 @@ static void write_event(const struct answer *answer, const struct place *place, 
     case PHASE_TOOL_OPEN:
         write_block_open(answer, place->phase, out);
         break;
-    case PHASE_REASONING:
-    case PHASE_TEXT:
-    case PHASE_TOOL:
-        write_delta(answer, place, out, scratch);
-        break;
     case PHASE_REASONING_CLOSE:
     case PHASE_TEXT_CLOSE:
     case PHASE_TOOL_CLOSE:
@@ -121,6 +116,9 @@ static void write_event(const struct answer *answer, const struct place *place, 
     case PHASE_CLOSE:
         write_close(answer, place->index, out);
         break;
+    case PHASE_REASONING:
+    case PHASE_TEXT:
+    case PHASE_TOOL:
     case PHASES:
         break;
     }
@@ -157,7 +155,7 @@ static void write_whole(const struct answer *answer, struct out *out, struct byt
     out_printf(out,
                "{\"id\":\"msg_%s\",\"type\":\"message\",\"role\":\"assistant\",\"model\":%s,"
                "\"content\":[",
-               answer->id, answer->model);
+               answer->id, answer->model_json);
     write_blocks(answer, out, scratch);
     out_printf(out,
                "],\"stop_reason\":\"%s\",\"stop_sequence\":null,\"usage\":{\"input_tokens\":%lld,"
@@ -178,6 +176,7 @@ const struct wire wire_messages = {
     .refuses_trailing_blanks = true,
     .overloaded_status = 529,
     .events = events,
+    .write_frame = write_frame,
     .write_event = write_event,
     .write_failure = write_failure,
     .write_whole = write_whole,

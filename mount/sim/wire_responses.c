@@ -3,7 +3,7 @@
 
 static size_t events(const struct answer *answer, enum phase phase) {
     switch (phase) {
-    case PHASE_OPEN: // created, in_progress
+    case PHASE_OPEN:           // created, in_progress
     case PHASE_REASONING_OPEN: // the item, its part
     case PHASE_TEXT_OPEN:
     case PHASE_TOOL_CLOSE: // the arguments, the item
@@ -39,8 +39,9 @@ static bool can_repeat(const struct answer *answer) {
 static void write_text_part(const struct answer *answer, bool whole, struct out *out,
                             struct bytes *scratch) {
     bool refusal = answer->is_refusal;
-    out_text(out, refusal ? "{\"type\":\"refusal\",\"refusal\":"
-                          : "{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],\"text\":");
+    out_text(out, refusal
+                      ? "{\"type\":\"refusal\",\"refusal\":"
+                      : "{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],\"text\":");
     if (whole)
         answer_write_all(&answer->text, out, scratch);
     else
@@ -66,8 +67,10 @@ static void write_item(const struct answer *answer, enum phase phase, bool whole
         out_text(out, "\"type\":\"reasoning\",\"summary\":[");
         if (whole) write_summary_part(answer, whole, out, scratch);
     } else if (phase <= PHASE_TEXT_CLOSE) {
-        out_printf(out, "\"type\":\"message\",\"role\":\"assistant\",\"status\":\"%s\","
-                        "\"content\":[", status);
+        out_printf(out,
+                   "\"type\":\"message\",\"role\":\"assistant\",\"status\":\"%s\","
+                   "\"content\":[",
+                   status);
         if (whole) write_text_part(answer, whole, out, scratch);
     } else {
         out_printf(out,
@@ -137,7 +140,7 @@ static void write_object(const struct answer *answer, const char *status, bool o
                "{\"id\":\"resp_%s\",\"object\":\"response\",\"created_at\":%lld,\"status\":\"%s\","
                "\"background\":%s,\"model\":%s",
                answer->id, (long long)answer->created_s, status,
-               answer->is_background ? "true" : "false", answer->model);
+               answer->is_background ? "true" : "false", answer->model_json);
     write_ending(answer, status, problem, out);
     out_text(out, ",\"output\":[");
     if (output && can_repeat(answer)) write_output(answer, out, scratch);
@@ -157,12 +160,16 @@ void wire_responses_write_object(const struct answer *answer, const char *status
 
 // ---- events ----
 
-static void begin_event(const char *type, int64_t sequence, struct out *out) {
+static void begin_numbered(const char *type, struct out *out) {
     out_text(out, "event: response.");
     out_text(out, type);
     out_text(out, "\ndata: {\"type\":\"response.");
     out_text(out, type);
     out_text(out, "\",\"sequence_number\":");
+}
+
+static void begin_event(const char *type, int64_t sequence, struct out *out) {
+    begin_numbered(type, out);
     out_number(out, sequence);
 }
 
@@ -183,17 +190,27 @@ static void write_names(const struct answer *answer, enum phase phase, struct ou
         out_text(out, ",\"content_index\":0");
 }
 
-static void write_delta(const struct answer *answer, const struct place *place, struct out *out,
-                        struct bytes *scratch) {
-    const char *type = place->phase == PHASE_REASONING ? "reasoning_summary_text.delta"
-                       : place->phase == PHASE_TOOL    ? "function_call_arguments.delta"
-                       : answer->is_refusal            ? "refusal.delta"
-                                                       : "output_text.delta";
-    begin_event(type, place->sequence, out);
-    write_names(answer, place->phase, out);
-    out_text(out, ",\"delta\":");
-    answer_write_delta(answer, place, out, scratch);
-    end_event(out);
+static const char *delta_type(const struct answer *answer, enum phase phase) {
+    if (phase == PHASE_REASONING) return "reasoning_summary_text.delta";
+    if (phase == PHASE_TOOL) return "function_call_arguments.delta";
+    return answer->is_refusal ? "refusal.delta" : "output_text.delta";
+}
+
+static void write_frame(const struct answer *answer, enum phase phase, enum frame_part part,
+                        struct out *out) {
+    switch (part) {
+    case FRAME_HEAD:
+        begin_numbered(delta_type(answer, phase), out);
+        break;
+    case FRAME_MIDDLE:
+        write_names(answer, phase, out);
+        out_text(out, ",\"delta\":");
+        break;
+    case FRAME_TAIL:
+    case FRAME_PARTS:
+        end_event(out);
+        break;
+    }
 }
 
 static void write_item_event(const struct answer *answer, const struct place *place, bool done,
@@ -219,8 +236,8 @@ static void write_part_event(const struct answer *answer, const struct place *pl
     end_event(out);
 }
 
-static void write_text_done(const struct answer *answer, const struct place *place,
-                            struct out *out, struct bytes *scratch) {
+static void write_text_done(const struct answer *answer, const struct place *place, struct out *out,
+                            struct bytes *scratch) {
     static const struct {
         enum phase phase;
         const char *type;
@@ -271,11 +288,6 @@ static void write_event(const struct answer *answer, const struct place *place, 
         else
             write_part_event(answer, place, false, out, scratch);
         break;
-    case PHASE_REASONING:
-    case PHASE_TEXT:
-    case PHASE_TOOL:
-        write_delta(answer, place, out, scratch);
-        break;
     case PHASE_REASONING_CLOSE:
     case PHASE_TEXT_CLOSE:
     case PHASE_TOOL_CLOSE:
@@ -286,6 +298,9 @@ static void write_event(const struct answer *answer, const struct place *place, 
         else
             write_part_event(answer, place, true, out, scratch);
         break;
+    case PHASE_REASONING:
+    case PHASE_TEXT:
+    case PHASE_TOOL:
     case PHASES:
         break;
     }
@@ -294,8 +309,9 @@ static void write_event(const struct answer *answer, const struct place *place, 
 static void write_failure(const struct answer *answer, const struct place *place,
                           const struct problem *problem, struct out *out) {
     struct bytes none = { 0 };
-    out_printf(out, "event: error\ndata: {\"type\":\"error\",\"sequence_number\":%lld,\"error\":{"
-                    "\"type\":\"%s\",\"code\":\"%s\",\"param\":null,\"message\":",
+    out_printf(out,
+               "event: error\ndata: {\"type\":\"error\",\"sequence_number\":%lld,\"error\":{"
+               "\"type\":\"%s\",\"code\":\"%s\",\"param\":null,\"message\":",
                (long long)place->sequence, problem_type_openai(problem->status), problem->code);
     out_string(out, slice_of(problem->text));
     out_text(out, "}}\n\n");
@@ -309,8 +325,7 @@ static void write_whole(const struct answer *answer, struct out *out, struct byt
     write_object(answer, wire_responses_final_status(answer), true, NULL, out, scratch);
 }
 
-static void write_problem(const struct problem *problem, const char *request_id,
-                          struct out *out) {
+static void write_problem(const struct problem *problem, const char *request_id, struct out *out) {
     (void)request_id; // it has a header only
     problem_write_openai(problem, out);
 }
@@ -324,6 +339,7 @@ const struct wire wire_responses = {
     .request_id_header = "x-request-id",
     .overloaded_status = 503,
     .events = events,
+    .write_frame = write_frame,
     .write_event = write_event,
     .write_failure = write_failure,
     .write_whole = write_whole,

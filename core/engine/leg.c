@@ -73,7 +73,8 @@ static void give_permit_back(struct leg *leg, const struct failure *failure, boo
     struct engine *engine = leg->target->engine;
     int64_t now_ns = engine_now_ns(engine);
     enum breaker_outcome outcome = BREAKER_SUCCESS;
-    if (failure) outcome = failure->counts_for_breaker ? BREAKER_FAILURE : BREAKER_NEUTRAL;
+    if (failure) outcome = failure->http_status ? BREAKER_ANSWERED : BREAKER_NEUTRAL;
+    if (failure && failure->counts_for_breaker) outcome = BREAKER_FAILURE;
     if (is_neutral) outcome = BREAKER_NEUTRAL;
     if (!leg->has_permit) return;
     leg->has_permit = false;

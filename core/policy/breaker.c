@@ -98,7 +98,6 @@ static void enter_open(struct breaker *breaker, int64_t now_ns) {
     breaker->opened_at_ns = now_ns;
     breaker->opens++;
     breaker->hold_until_ns = 0;
-    forget_outcomes(breaker);
 }
 
 // A probe that was let out early may end open no earlier than it would have ended.
@@ -239,6 +238,7 @@ bool breaker_command(struct breaker *breaker, enum breaker_command command, int6
         breaker->forced = true;
         breaker->opens_in_a_row = 0;
         if (before != BREAKER_OPEN) enter_open(breaker, now_ns);
+        forget_outcomes(breaker);
         breaker->retry_at_ns = TIME_NEVER;
         break;
     case BREAKER_FORCE_CLOSE:

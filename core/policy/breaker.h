@@ -123,7 +123,8 @@ bool breaker_command(struct breaker *breaker, enum breaker_command command, int6
 
 /* The state that a request would meet now: an open breaker past its time is half open. */
 enum breaker_state breaker_state_at(const struct breaker *breaker, int64_t now_ns);
-int breaker_failures(const struct breaker *breaker, int64_t now_ns); /* in the window */
+/* In the window; those that opened it stay until it closes. */
+int breaker_failures(const struct breaker *breaker, int64_t now_ns);
 /* Until a request may pass; 0: now; TIME_NEVER: only by command. */
 int64_t breaker_retry_in_ns(const struct breaker *breaker, int64_t now_ns);
 

@@ -84,9 +84,14 @@ void handle_read_text(struct handle *handle, struct fuse_req *request, size_t si
     reply_bytes(request, (struct slice){ text.data + offset, left < size ? left : size });
 }
 
-struct request *handles_find_request(const struct fs *fs, uint64_t inode) {
+struct handle *handles_find(const struct fs *fs, uint64_t inode) {
     struct open_inode *open = find_open(fs, inode);
-    return open ? open->handles->node.request : NULL;
+    return open ? open->handles : NULL;
+}
+
+struct request *handles_find_request(const struct fs *fs, uint64_t inode) {
+    struct handle *handle = handles_find(fs, inode);
+    return handle ? handle->node.request : NULL;
 }
 
 bool handles_longest_text(const struct fs *fs, uint64_t inode, size_t *length_out) {

@@ -37,6 +37,8 @@ void handle_destroy(struct handle *handle); /* its own memory too; the rest is i
 void handle_read_text(struct handle *handle, struct fuse_req *request, size_t size, size_t offset,
                       int flags);
 
+/* Any open file of that inode, or NULL. */
+struct handle *handles_find(const struct fs *fs, uint64_t inode);
 /* A request that left the records lives on in who has it open. NULL: nobody. */
 struct request *handles_find_request(const struct fs *fs, uint64_t inode);
 /* The longest text that is open of that inode. False: none with any text. */

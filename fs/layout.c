@@ -18,6 +18,8 @@ static const struct entry entries[] = {
     { IN, "README", REGULAR(0444), .kind = &kind_text, .text = &text_readme, .is_static = true },
     { IN, "status", REGULAR(0444), .kind = &kind_text, .text = &text_mount_status },
     { IN, "metrics", REGULAR(0444), .kind = &kind_text, .text = &text_metrics },
+    { IN, "events", REGULAR(0444), .kind = &kind_journal, .journal = &journal_events },
+    { IN, "alerts", REGULAR(0444), .kind = &kind_journal, .journal = &journal_alerts },
     { IN, "config.json", REGULAR(0444), .kind = &kind_text, .text = &text_config,
       .is_static = true },
     { IN, "version", REGULAR(0444), .kind = &kind_text, .text = &text_version, .is_static = true },

@@ -12,6 +12,7 @@
 #include "core/base/bytes.h"
 
 struct fs;
+struct journal;
 struct kind;
 struct node;
 struct setting;
@@ -33,6 +34,7 @@ struct entry {
     const struct kind *kind;       /* of a regular file: what it does */
     const struct text *text;       /* what it says, for kinds that need to be told */
     const struct setting *setting; /* what it sets, likewise */
+    const struct journal *journal; /* what it shows, likewise */
 };
 
 /* The text of a file that tells. render appends to out; false: no memory. length, when it is known

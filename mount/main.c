@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/engine/engine.h"
+#include "core/engine/event_kinds.h"
 #include "core/io/http.h"
 #include "core/io/loop.h"
 #include "fs/fs.h"
@@ -87,6 +88,8 @@ static void turn_ends(void *owner) {
 
 static void tree_is_usable(void *owner) {
     struct program *program = owner;
+    event_mounted(engine_events(program->engine), program->clock.wall_ns,
+                  program->options.mountpoint, ASKFS_VERSION);
     daemon_ready(program->daemon);
 }
 
@@ -124,7 +127,10 @@ static bool build(struct program *program) {
     struct engine_parts engine = { &program->clock, &program->timers, http_transport(program->http),
                                    random_seed() };
     program->engine = engine_create(&engine);
-    return program->engine && add_providers(program);
+    if (!program->engine) return false;
+    event_config_loaded(engine_events(program->engine), program->clock.wall_ns,
+                        program->config->file, program->config->provider_count);
+    return add_providers(program);
 }
 
 static bool make_session(struct program *program) {

@@ -47,7 +47,7 @@ void events_destroy(struct events *events) {
 // ---- lines in, lines out ----
 
 static struct slice kept(const struct events *events) {
-    if (!events->text.data) return (struct slice){ 0 };
+    if (!events || !events->text.data) return (struct slice){ 0 };
     return (struct slice){ events->text.data + events->forgotten,
                            events->text.length - events->forgotten };
 }
@@ -107,24 +107,24 @@ void events_append(struct events *events, int64_t wall_ns, struct slice line) {
 }
 
 uint64_t events_lost(const struct events *events) {
-    return events->lost;
+    return events ? events->lost : 0;
 }
 
 // ---- reading ----
 
 uint64_t events_start(const struct events *events) {
-    return events->start;
+    return events ? events->start : 0;
 }
 
 uint64_t events_end(const struct events *events) {
-    return events->start + kept(events).length;
+    return events_start(events) + kept(events).length;
 }
 
 struct slice events_read(const struct events *events, uint64_t offset, size_t size) {
     struct slice text = kept(events);
-    assert(offset >= events->start);
+    assert(offset >= events_start(events));
     assert(offset <= events_end(events));
-    size_t skipped = (size_t)(offset - events->start);
+    size_t skipped = (size_t)(offset - events_start(events));
     size_t left = text.length - skipped;
     if (left == 0) return (struct slice){ 0 };
     return (struct slice){ text.data + skipped, left < size ? left : size };
@@ -132,18 +132,19 @@ struct slice events_read(const struct events *events, uint64_t offset, size_t si
 
 struct slice events_rest_of_line(const struct events *events, uint64_t offset) {
     struct slice rest = events_read(events, offset, EVENT_LINE_MAX);
-    if (offset == events->start || rest.length == 0 || rest.data[-1] == '\n')
+    if (offset == events_start(events) || rest.length == 0 || rest.data[-1] == '\n')
         return (struct slice){ 0 };
     return (struct slice){ rest.data, line_length(rest) };
 }
 
 int64_t events_changed_wall_ns(const struct events *events) {
-    return events->changed_wall_ns;
+    return events ? events->changed_wall_ns : 0;
 }
 
 // ---- watchers ----
 
 void events_watch(struct events *events, struct events_watcher *watcher) {
+    if (!events) return;
     watcher->previous = NULL;
     watcher->next = events->watchers;
     if (events->watchers) events->watchers->previous = watcher;
@@ -151,6 +152,7 @@ void events_watch(struct events *events, struct events_watcher *watcher) {
 }
 
 void events_unwatch(struct events *events, struct events_watcher *watcher) {
+    if (!events) return;
     if (events->telling == watcher) events->telling = watcher->next;
     if (watcher->previous)
         watcher->previous->next = watcher->next;

@@ -6,7 +6,7 @@
  *      forgotten       kept
  *   0 ──────────> start ──────────────> end      the text, by offsets
  *
- * Pure. Memory is bounded by the maxima given at the start. NULL events take lines and keep none.
+ * Pure. Memory is bounded by the maxima given at the start. NULL is a journal that keeps no line.
  */
 #ifndef ASKFS_CORE_ENGINE_EVENTS_H
 #define ASKFS_CORE_ENGINE_EVENTS_H

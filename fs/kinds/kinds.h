@@ -16,6 +16,10 @@ extern const struct kind kind_models;    /* models.c */
 extern const struct kind kind_breaker;   /* breaker.c */
 extern const struct kind kind_cancel;    /* cancel.c */
 extern const struct kind kind_setting;   /* setting.c */
+extern const struct kind kind_journal;   /* journal.c */
+
+extern const struct journal journal_events;
+extern const struct journal journal_alerts;
 
 extern const struct setting setting_model;
 extern const struct setting setting_system;

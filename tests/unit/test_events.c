@@ -118,9 +118,17 @@ static void test_lines_without_memory_are_lost_and_told_of_later(void **state) {
     events_destroy(events);
 }
 
-static void test_no_journal_takes_lines_too(void **state) {
+static void test_no_journal_is_an_empty_one(void **state) {
+    struct events_watcher watcher = { 0 };
     add(NULL, "a\n");
     events_flush(NULL);
+    events_watch(NULL, &watcher);
+    events_unwatch(NULL, &watcher);
+    assert_int_equal(events_start(NULL), 0);
+    assert_int_equal(events_end(NULL), 0);
+    assert_int_equal(events_read(NULL, 0, 10).length, 0);
+    assert_int_equal(events_lost(NULL), 0);
+    assert_int_equal(events_changed_wall_ns(NULL), 0);
     events_destroy(NULL);
 }
 
@@ -220,7 +228,7 @@ int main(void) {
         cmocka_unit_test(test_long_lines_make_fewer_be_kept),
         cmocka_unit_test(test_the_rest_of_a_line_is_what_a_reader_has_not_seen_of_it),
         cmocka_unit_test(test_lines_without_memory_are_lost_and_told_of_later),
-        cmocka_unit_test(test_no_journal_takes_lines_too),
+        cmocka_unit_test(test_no_journal_is_an_empty_one),
         cmocka_unit_test(test_watchers_hear_once_a_turn_and_only_of_news),
         cmocka_unit_test(test_a_watcher_may_go_and_take_the_next_one_along),
         cmocka_unit_test(test_a_copy_made_by_offsets_never_has_a_gap_that_was_not_told),

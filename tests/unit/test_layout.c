@@ -22,7 +22,8 @@ static void test_each_directory_holds_the_files_of_the_manual(void **state) {
         enum directory in;
         const char *names[20];
     } rows[] = {
-        { DIRECTORY_ROOT, { "README", "status", "metrics", "config.json", "version" } },
+        { DIRECTORY_ROOT,
+          { "README", "status", "metrics", "events", "alerts", "config.json", "version" } },
         { DIRECTORY_PROVIDER,
           { "prompt", "response", "reasoning", "wait", "status", "breaker", "error", "models",
             "model", "system", "options.json", "request.json", "response.json", "requests" } },

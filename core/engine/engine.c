@@ -40,6 +40,9 @@ void engine_destroy(struct engine *engine) {
     if (!engine) return;
     engine_stop(engine);
     farewells_end(engine);
+    // A route's requests hold on to what belongs to its providers.
+    for (size_t i = 0; i < engine->provider_count; i++)
+        provider_forget_requests(engine->providers[i]);
     for (size_t i = 0; i < engine->provider_count; i++)
         provider_destroy(engine->providers[i]);
     free(engine->providers);

@@ -152,16 +152,21 @@ static void remove_request(struct provider *provider, struct request *request) {
     request_release(request);
 }
 
+void provider_forget_requests(struct provider *provider) {
+    request_release(provider->listing);
+    request_release(provider->probe);
+    request_release(provider->last_sent);
+    provider->listing = provider->probe = provider->last_sent = NULL;
+    while (provider->newest)
+        remove_request(provider, provider->newest);
+}
+
 void provider_destroy(struct provider *provider) {
     struct timers *timers = provider->engine->parts.timers;
     timer_disarm(timers, &provider->release_timer);
     timer_disarm(timers, &provider->probe_timer);
     timer_disarm(timers, &provider->alert_timer);
-    request_release(provider->listing);
-    request_release(provider->probe);
-    request_release(provider->last_sent);
-    while (provider->newest)
-        remove_request(provider, provider->newest);
+    provider_forget_requests(provider);
     timers_release(timers, TIMERS);
     model_states_finish(&provider->models);
     settings_release(provider->settings);

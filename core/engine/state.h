@@ -218,6 +218,7 @@ struct provider *provider_create(struct engine *engine, const struct provider_co
 /* Of a route: resolves its members. False: no memory. */
 bool provider_link(struct provider *provider);
 void provider_cancel_all(struct provider *provider);
+void provider_forget_requests(struct provider *provider); /* all have ended */
 void provider_destroy(struct provider *provider);
 void provider_add_request(struct provider *provider, struct request *request);
 /* The request has ended. Ended requests past requests_kept leave the list, oldest end first. */

@@ -7,6 +7,7 @@
 
 #include "core/engine/provider.h"
 #include "core/engine/report.h"
+#include "tests/sim/memory.h"
 #include "tests/sim/upstream.h"
 
 enum { READERS = 2, TEXT_MAX = 2048 };
@@ -100,7 +101,7 @@ static void read_some(struct reader *reader, size_t size) {
     size_t room = sizeof(reader->text) - from;
     struct slice slice =
         request_read(asking->request, REQUEST_RESPONSE, reader->length, size < room ? size : room);
-    memcpy(reader->text + reader->length, slice.data, slice.length);
+    if (slice.length) memcpy(reader->text + reader->length, slice.data, slice.length);
     reader->length += slice.length;
     if (slice.length) note(asking->world, "%zu: read %zu", asking->number, reader->length);
     if (!is_prefix(reader, from)) wrong(asking->world, "what a reader got is not the answer");
@@ -169,9 +170,12 @@ static void ask_now(void *owner) {
     size_t which = (size_t)between(world, 0, (int64_t)engine_provider_count(world->engine) - 1);
     struct provider *provider = engine_provider(world->engine, which);
     bytes_init(&prompt, 4096);
+    memory_own_begin();
     bytes_printf(&prompt, "prompt %zu", asking->number);
+    memory_own_end();
     asking->request = request_submit(provider, &prompt);
     bytes_finish(&prompt);
+    asking->has_ended = !asking->request; // no memory
     if (!asking->request) return;
     note(world, "%zu: asks %s", asking->number, provider_name(provider));
     asking->answer_length = upstream_answer(asking->number, asking->answer, TEXT_MAX);
@@ -365,6 +369,7 @@ static void tear_down(struct world *world) {
 }
 
 struct schedule_result schedule_run(uint64_t seed, FILE *trace_out) {
+    memory_own_begin();
     struct world *world = calloc(1, sizeof(*world));
     assert(world);
     world->random.state = seed;
@@ -376,12 +381,15 @@ struct schedule_result schedule_run(uint64_t seed, FILE *trace_out) {
     upstream_init(&world->upstream, &world->clock, &world->timers, random_next(&world->random));
     if (build(world)) {
         plan(world);
+        memory_own_end();
         run(world);
+        memory_own_begin();
         check_attempts(world);
         if (world->result.wrong && world->trace) tell_stuck(world);
     }
     tear_down(world);
     struct schedule_result result = world->result;
     free(world);
+    memory_own_end();
     return result;
 }

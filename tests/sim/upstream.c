@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/sim/bodies.h"
+#include "tests/sim/memory.h"
 
 enum { PORT_FIRST = 1000, BODY_BYTES_MAX = 1 << 20 };
 
@@ -299,10 +300,8 @@ static struct transfer *start(struct transport *transport, const struct transfer
     struct upstream *upstream = (struct upstream *)transport;
     struct exchange *exchange = calloc(1, sizeof(*exchange));
     if (!exchange) return NULL;
-    if (!timers_reserve(upstream->timers, 1)) {
-        free(exchange);
-        return NULL;
-    }
+    memory_own_begin();
+    timers_reserve(upstream->timers, 1);
     exchange->upstream = upstream;
     exchange->events = events;
     exchange->owner = owner;
@@ -315,6 +314,7 @@ static struct transfer *start(struct transport *transport, const struct transfer
     timer_init(&exchange->timer, step, exchange);
     cast(exchange, request);
     again_in(exchange, random_between(&upstream->random, 1, 20 * TIME_MS));
+    memory_own_end();
     return (struct transfer *)exchange;
 }
 

@@ -26,6 +26,7 @@ static const struct provider_config defaults_of_all = {
                   .first_token_ns = 120 * TIME_S,
                   .read_ns = 300 * TIME_S,
                   .total_ns = 0 },
+    .retry_budget = { .ratio = 0.2, .per_second = 0.5, .tokens_max = 20 },
     .recovery = RECOVERY_POLICY_AUTO,
     .fallback_wait_max_ns = 5 * TIME_S,
     .max_prompt_bytes = INT64_C(16) << 20,

@@ -5,7 +5,7 @@
 
 #include "core/engine/state.h"
 
-enum { PAGES_MAX = 50 };
+enum { PAGES_MAX = 50, LIST_BYTES_MAX = 1 << 20 };
 static const int64_t kept_ns = 10 * 60 * TIME_S;
 
 static char *page_url(const struct provider *provider, const char *query) {
@@ -46,16 +46,27 @@ struct request *provider_list_models(struct provider *provider) {
 
 struct slice provider_known_models(const struct provider *provider) {
     if (!provider->listing || provider->listing->state != REQUEST_DONE) return (struct slice){ 0 };
-    return bytes_slice(&provider->listing->response.bytes);
+    return store_read(&provider->listing->response, 0, LIST_BYTES_MAX);
+}
+
+// Appends the models of the page to the list.
+static bool read_page(struct request *request, char **next_out) {
+    struct bytes names;
+    bytes_init(&names, LIST_BYTES_MAX);
+    bool kept = request->provider->config->wire->read_models(bytes_slice(&request->reply_body),
+                                                             &names, next_out) &&
+                store_append(&request->response, bytes_slice(&names));
+    bytes_finish(&names);
+    return kept;
 }
 
 void listing_ended(struct request *request) {
     struct provider *provider = request->provider;
-    struct bytes *list = &request->response.bytes;
     char *next = NULL;
     struct failure failure;
-    if (!provider->config->wire->read_models(bytes_slice(&request->reply_body), list, &next)) {
+    if (!read_page(request, &next)) {
         struct slice said = bytes_slice(&request->reply_body);
+        free(next);
         failure_from_stream(STREAM_NOT_STREAM, said, &failure);
         attempt_end_failed(request, &failure);
         request_end(request, REQUEST_FAILED, &failure);

@@ -140,9 +140,17 @@ bool report_request_body(const struct request *request, struct bytes *out) {
 
 bool report_request_message(const struct request *request, struct bytes *out) {
     if (!request_has_ended(request) || !request->decoder) return true;
-    json_t *message = decoder_message(request->decoder, bytes_slice(&request->response.bytes),
-                                      bytes_slice(&request->reasoning.bytes));
-    return !message || append_json(out, message, JSON_INDENT(2));
+    struct slice text;
+    struct slice reasoning;
+    char *text_copy = store_copy(&request->response, &text.length);
+    char *reasoning_copy = store_copy(&request->reasoning, &reasoning.length);
+    text.data = text_copy;
+    reasoning.data = reasoning_copy;
+    bool copied = text_copy && reasoning_copy;
+    json_t *message = copied ? decoder_message(request->decoder, text, reasoning) : NULL;
+    free(text_copy);
+    free(reasoning_copy);
+    return copied && (!message || append_json(out, message, JSON_INDENT(2)));
 }
 
 bool report_request_wait(const struct request *request, struct bytes *out) {

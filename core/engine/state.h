@@ -18,6 +18,7 @@ struct engine {
     size_t provider_count;
     uint64_t serial_newest;
     struct request *news;      /* changed since the last flush, newest first */
+    struct store_pool stores;  /* the memory of all answers */
     struct gain gain;          /* scratch for every decoder */
     struct bytes scratch;      /* scratch for URLs */
     int64_t started_wall_ns;

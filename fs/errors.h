@@ -19,6 +19,7 @@ enum {
     ERROR_NOT_OWNER = EPERM,
     ERROR_NOT_TEXT = EILSEQ, /* bad UTF-8, or NUL */
     ERROR_REFUSED_VALUE = EINVAL,
+    ERROR_LONG_NAME = ENAMETOOLONG,
     ERROR_STALE = ESTALE, /* its request left the records */
     ERROR_TOO_LARGE = EFBIG,
     ERROR_UNREADABLE = EIO, /* the disk does not give back what was written to it */

@@ -1,5 +1,6 @@
 #include "fs/tree.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "fs/errors.h"
@@ -68,6 +69,7 @@ static bool find_nameless(struct fs *fs, const char *name, struct node *node) {
 int tree_lookup(struct fs *fs, const struct node *directory, const char *name,
                 struct node *node_out) {
     struct node node = *directory;
+    if (strlen(name) > NAME_MAX) return ERROR_LONG_NAME; // the kernel lets 1,024 bytes through
     node.entry = layout_find(directory->entry->holds, name);
     if (!node.entry) return ERROR_NO_NAME;
     if (!node.entry->name && !find_nameless(fs, name, &node)) return ERROR_NO_NAME;

@@ -7,14 +7,16 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { DEAD_MOUNTS_MAX = 16 };
 
+// Not stat: the kernel answers that from what the dead daemon said last.
 bool mountpoint_is_dead(const char *path) {
-    struct stat attributes;
-    return stat(path, &attributes) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+    struct statfs attributes;
+    return statfs(path, &attributes) < 0 && (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 static void run_fusermount(const char *path) {

@@ -14,7 +14,7 @@ WALKS = {
     "find": "find mount",
     "find -ls": "find mount -ls",
     "du": "du -a mount",
-    "grep -r status": "grep -r status mount/sim/status mount/status",
+    "grep -r status": "grep -r state mount/sim/status mount/status",
     "grep -r": "grep -ar something mount; test $? -lt 2 || true",
     "stat": "find mount -exec stat {} +",
     "file manager": "find mount -type f -exec head -c 100 {} \\; 2> /dev/null || true",

@@ -41,7 +41,7 @@ IDIOMS = {
     "vim": ("vim -u NONE -es -c '%d' -c 'call setline(1, \"hello\")' -c wq prompt", "hello"),
     "vim with backups": ("vim -u NONE -es -c 'set backupskip= backup writebackup' -c '%d' "
                          "-c 'call setline(1, \"hello\")' -c wq prompt", "hello"),
-    "ed": ("printf ',d\\na\\nhello\\n.\\nw\\nq\\n' | ed -s prompt > /dev/null", "hello"),
+    "ed": ("printf 'a\\nx\\n.\\n,d\\na\\nhello\\n.\\nw\\nq\\n' | ed -s prompt > /dev/null", "hello"),
 }
 WORDS_OF_TOOLS = ("dash", "gawk", "jq", "perl", "node", "busybox", "vim", "ed")
 

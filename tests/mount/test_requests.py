@@ -242,7 +242,7 @@ def test_response_json_is_the_message(fake, server):
 
 
 def test_a_tool_call_is_complete_and_in_response_json(sim):
-    sim.write("sim-tool", "model")
+    sim.write('{"sim": {"tool": true}}', "options.json")
     sim.write("what is the weather")
     _, error = sim.read_to_error()
     assert error == 0

@@ -18,7 +18,7 @@ TOOLS = {
     "tail of lines": "tail -n 3 {0}",
     "tac": "tac {0}",
     "sort": "sort {0}",
-    "grep": "grep -c 7 {0}",
+    "grep": "grep -c 1 {0}",
     "sed": "sed 5q {0}",
     "awk": "awk '{{ n += length($0) }} END {{ print n }}' {0}",
     "dd": "dd if={0} bs=1000 skip=1 status=none",

@@ -227,6 +227,8 @@ class Mount:
         for child in self.children:
             programs.end_group(child)
         for child in self.children:
+            if child.stdin and child.stdin.closed:
+                child.stdin = None  # or it is flushed once more
             child.communicate()
         if self.process.poll() is None:
             self.process.send_signal(number)

@@ -203,7 +203,9 @@ void answer_step(const struct answer *answer, struct place *place) {
 // ---- time ----
 
 static int64_t delta_due_ns(const struct answer *answer, int64_t delta) {
-    return answer->started_ns + answer->first_ns + delta * answer->pace_ns;
+    int64_t behind_first_ns;
+    if (__builtin_mul_overflow(delta, answer->pace_ns, &behind_first_ns)) return TIME_NEVER - 1;
+    return time_after(answer->started_ns + answer->first_ns, behind_first_ns);
 }
 
 int64_t answer_end_ns(const struct answer *answer) {

@@ -100,8 +100,8 @@ static bool is_prefilled(const struct question *question) {
 }
 
 static bool asks_to_continue(const struct question *question) {
-    static const char *const words[] = { "continu",  "interrupt", "go on",     "carry on",
-                                         "left off", "resume",    "broke off", "cut off" };
+    static const char *const words[] = { "continu", "interrupt", "left off", "broke off",
+                                         "cut off" };
     size_t count = question->turn_count;
     if (count < 2 || is_prefilled(question) || !question->turns[count - 2].by_assistant)
         return false;

@@ -19,7 +19,7 @@ void out_clear(struct out *out) {
     out->good = true;
 }
 
-void out_slice(struct out *out, struct slice slice) {
+void out_grow_by(struct out *out, struct slice slice) {
     out->good = out->good && bytes_append_slice(&out->bytes, slice);
 }
 

@@ -28,7 +28,9 @@ static struct slice join_parts(struct question *question, const json_t *parts) {
     size_t i;
     const json_t *part;
     size_t from = question->joined.length;
-    json_array_foreach(parts, i, part) bytes_append_slice(&question->joined, part_text(part));
+    json_array_foreach(parts, i, part) {
+        bytes_append_slice(&question->joined, part_text(part));
+    }
     if (question->joined.length == from) return (struct slice){ "", 0 };
     return (struct slice){ question->joined.data + from, question->joined.length - from };
 }
@@ -77,7 +79,9 @@ static bool read_turns(struct question *question, struct problem *problem) {
     if (json_array_size(list) == 0)
         return problem_set(problem, 400, "missing_required_parameter",
                            "Missing required parameter: '%s'.", question->wire->turns_key);
-    json_array_foreach(list, i, item) if (!add_turn(question, item, problem)) return false;
+    json_array_foreach(list, i, item) {
+        if (!add_turn(question, item, problem)) return false;
+    }
     return true;
 }
 

@@ -73,7 +73,7 @@ static bool strikes(const struct stream *stream) {
     return stream->sent > 0 || answer_is_delta(place) || place->phase >= PHASE_CLOSE;
 }
 
-static void write_error(struct stream *stream) {
+static struct problem problem_of(enum fault_error error) {
     static const struct {
         int status;
         const char *code;
@@ -84,9 +84,13 @@ static void write_error(struct stream *stream) {
                                  "The server had an error while processing your request." },
         [FAULT_ERROR_RATE_LIMIT] = { 429, "rate_limit_exceeded", "Rate limit reached." },
     };
-    enum fault_error error = stream->fault.error;
     struct problem problem;
     problem_set(&problem, errors[error].status, errors[error].code, "%s", errors[error].text);
+    return problem;
+}
+
+static void write_error(struct stream *stream) {
+    struct problem problem = problem_of(stream->fault.error);
     stream->answer->wire->write_failure(stream->answer, &stream->place, &problem,
                                         &stream->server->batch);
 }
@@ -180,35 +184,39 @@ static void on_drained(void *owner) {
 
 // ---- answers in one piece ----
 
-static void send_part(struct stream *stream, struct slice body, size_t part) {
-    reply_part(stream->connection, "application/json", body, part);
-}
-
-// Half of the reply comes; then what the fault says.
+// Half of the reply comes, or broken JSON; then what the fault says.
 static void send_spoiled(struct stream *stream, struct slice body) {
     struct connection *connection = stream->connection;
     enum fault_kind kind = stream->fault.kind;
-    if (kind == FAULT_MALFORMED) {
-        body.length = body.length * 3 / 4;
-        send_part(stream, body, body.length);
-    } else {
-        send_part(stream, body, body.length / 2);
-    }
-    if (kind == FAULT_STALL) return; // the follower stays
+    bool malformed = kind == FAULT_MALFORMED;
+    if (malformed) body.length = body.length * 3 / 4;
+    reply_part(connection, "application/json", body, malformed ? body.length : body.length / 2);
+    if (kind == FAULT_STALL) return; // until the client goes
     reply_note_end(connection, false);
     destroy(stream);
     if (kind == FAULT_DISCONNECT)
         connection_reset(connection);
-    else if (kind == FAULT_MALFORMED)
+    else if (malformed)
         connection_finish(connection);
     else
         connection_hang_up(connection);
+}
+
+static void send_error(struct stream *stream) {
+    struct connection *connection = stream->connection;
+    struct problem problem = problem_of(stream->fault.error);
+    destroy(stream);
+    reply_problem(connection, &problem, "");
 }
 
 static void send_whole(struct stream *stream) {
     struct connection *connection = stream->connection;
     struct out *batch = &stream->server->batch;
     enum fault_kind kind = stream->fault.kind;
+    if (kind == FAULT_ERROR) {
+        send_error(stream);
+        return;
+    }
     out_clear(batch);
     stream->answer->wire->write_whole(stream->answer, batch, &stream->server->scratch);
     struct slice body = bytes_slice(&batch->bytes);

@@ -733,6 +733,8 @@ def test_faults_of_a_stream_break_a_whole_reply_too(simulator, ask):
     with pytest.raises(ValueError):
         print(ask("chat", "hi", stream=False).json)
     assert ask("chat", "hi", stream=False).json
+    simulator.fault("error class=rate_limit")
+    assert ask("chat", "hi", stream=False).status == 429
 
 
 def test_faults_hit_answers_and_other_paths_only_by_name(simulator, ask):

@@ -87,10 +87,11 @@ static void test_what_is_wrong_is_said_exactly(void **state) {
         { "reset p=1.1", "reset: p must be a probability from 0 to 1, not \"1.1\"" },
         { "reset p=.", "reset: p must be a probability from 0 to 1, not \".\"" },
         { "reset p=1e-3", "reset: p must be a probability from 0 to 1, not \"1e-3\"" },
-        { "server status=200", "server: status must be an HTTP status from 400 to 599, not \"200\"" },
-        { "server status=600", "server: status must be an HTTP status from 400 to 599, not \"600\"" },
-        { "error class=odd",
-          "error: class must be overloaded, server or rate_limit, not \"odd\"" },
+        { "server status=200",
+          "server: status must be an HTTP status from 400 to 599, not \"200\"" },
+        { "server status=600",
+          "server: status must be an HTTP status from 400 to 599, not \"600\"" },
+        { "error class=odd", "error: class must be overloaded, server or rate_limit, not \"odd\"" },
         { "malformed at_chunk=0", "malformed: at_chunk must be a number from 1, not \"0\"" },
         { "reset model=", "reset: model must be a name, not \"\"" },
         { "slow", "slow: needs ms_per_chunk, milliseconds" },
@@ -109,8 +110,8 @@ static void test_long_words_fit_into_the_problem(void **state) {
     struct fault_rules rules = { 0 };
     char problem[FAULT_PROBLEM_SIZE];
     memset(line, 'x', sizeof(line));
-    static const char *const beginnings[] = { "", "reset ", "reset times=", "reset model=",
-                                              "reset x=" };
+    static const char *const beginnings[] = { "", "reset ",
+                                              "reset times=", "reset model=", "reset x=" };
     for (size_t i = 0; i < sizeof(beginnings) / sizeof(*beginnings); i++) {
         memcpy(line, beginnings[i], strlen(beginnings[i]));
         assert_false(fault_rules_parse(&rules, (struct slice){ line, sizeof(line) }, problem));
@@ -195,8 +196,8 @@ static void test_the_first_that_fires_wins_and_only_it_counts(void **state) {
 }
 
 static void test_slow_and_split_go_with_others(void **state) {
-    struct fault_rules rules =
-        parsed("split bytes=3\ndisconnect after_chunks=2\nslow ms_per_chunk=5\nslow ms_per_chunk=6");
+    struct fault_rules rules = parsed(
+        "split bytes=3\ndisconnect after_chunks=2\nslow ms_per_chunk=5\nslow ms_per_chunk=6");
     struct fault fault = drawn(&rules);
     assert_int_equal(fault.kind, FAULT_DISCONNECT);
     assert_int_equal(fault.chunks, 2);
@@ -277,8 +278,9 @@ static void test_printing_needs_room(void **state) {
 }
 
 static void test_no_bytes_break_the_parser(void **state) {
-    static const char *const bits[] = { "server", " ", "=", "times", "p", "0", ".5", "\n", "\t",
-                                        "clear", "#", "\r", "\"", "model", "slow", "9999999999" };
+    static const char *const bits[] = { "server", " ",     "=",    "times",     "p", "0",
+                                        ".5",     "\n",    "\t",   "clear",     "#", "\r",
+                                        "\"",     "model", "slow", "9999999999" };
     struct random random = { 3 };
     for (int i = 0; i < 20000; i++) {
         char text[200] = "";

@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     "core/io": ["core/engine", "core/config", "core/providers", "core/stream", "core/policy", "core/base"],
     "fs": ["core/engine", "core/config", "core/providers", "core/stream", "core/policy", "core/base"],
     # The simulator is the other side of the wire: a program of its own, which shares only the base.
-    "mount/sim": ["core/base"],
+    "mount/sim": ["core/policy", "core/base"],
     "mount": ["fs", "core/io", "core/engine", "core/config", "core/providers", "core/stream",
               "core/policy", "core/base"],
 }

@@ -1,5 +1,5 @@
-#ifndef PACER_H
-#define PACER_H
+#ifndef ASKFS_CORE_POLICY_PACER_H
+#define ASKFS_CORE_POLICY_PACER_H
 #include "core/base/random.h"
 #include "core/base/time.h"
 #include "core/policy/failure.h"

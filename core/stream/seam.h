@@ -1,5 +1,5 @@
-#ifndef SEAM_H
-#define SEAM_H
+#ifndef ASKFS_CORE_STREAM_SEAM_H
+#define ASKFS_CORE_STREAM_SEAM_H
 #include "core/base/bytes.h"
 #include <string.h>
 enum seam_kind { SEAM_EXACT, SEAM_REPLAY, SEAM_PREFILL, SEAM_CONTINUE };

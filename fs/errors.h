@@ -12,9 +12,12 @@
 enum {
     ERROR_ABANDONED = ECONNABORTED, /* the mount is ending */
     ERROR_INTERRUPTED = EINTR,
+    ERROR_NO_ATTRIBUTE = ENODATA,     /* this file does not have it */
+    ERROR_NO_ATTRIBUTES = EOPNOTSUPP, /* no file has any of the kind */
     ERROR_NO_MEMORY = ENOMEM,
     ERROR_NO_NAME = ENOENT,
     ERROR_NO_REQUEST = ENODATA, /* nothing was ever asked here */
+    ERROR_NO_ROOM = ERANGE,     /* the caller's buffer is too small */
     ERROR_NOT_ALLOWED = EACCES, /* names cannot be made, moved or removed; read-only files */
     ERROR_NOT_OWNER = EPERM,
     ERROR_NOT_TEXT = EILSEQ, /* bad UTF-8, or NUL */

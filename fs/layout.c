@@ -28,7 +28,7 @@ static const struct entry entries[] = {
 
 #define IN .in = DIRECTORY_PROVIDER
     { IN, "prompt", REGULAR(0600), .kind = &kind_prompt, .text = &text_last_prompt },
-    { IN, "response", REGULAR(0400), .kind = &kind_response },
+    { IN, "response", REGULAR(0400), .kind = &kind_response, .has_recovery = true },
     { IN, "reasoning", REGULAR(0400), .kind = &kind_reasoning },
     { IN, "wait", REGULAR(0400), .kind = &kind_wait },
     { IN, "request.json", REGULAR(0400), .kind = &kind_text, .text = &text_body },
@@ -53,7 +53,7 @@ static const struct entry entries[] = {
 
 #define IN .in = DIRECTORY_REQUEST
     { IN, "prompt", REGULAR(0400), .kind = &kind_text, .text = &text_sent_prompt },
-    { IN, "response", REGULAR(0400), .kind = &kind_response },
+    { IN, "response", REGULAR(0400), .kind = &kind_response, .has_recovery = true },
     { IN, "reasoning", REGULAR(0400), .kind = &kind_reasoning },
     { IN, "status", REGULAR(0400), .kind = &kind_text, .text = &text_request_status },
     { IN, "error", REGULAR(0400), .kind = &kind_text, .text = &text_request_error },

@@ -31,6 +31,7 @@ struct entry {
     mode_t mode;                   /* type and permissions */
     enum directory holds;          /* of a directory: what is inside */
     bool is_static;                /* attributes never change: the kernel may remember them */
+    bool has_recovery;             /* how its request went on is an attribute of it: xattr.h */
     const struct kind *kind;       /* of a regular file: what it does */
     const struct text *text;       /* what it says, for kinds that need to be told */
     const struct setting *setting; /* what it sets, likewise */

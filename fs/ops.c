@@ -1,5 +1,6 @@
 /* The operation table: find the node, hand over, nothing else. */
 #include <fcntl.h>
+#include <linux/limits.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -7,6 +8,7 @@
 #include "fs/kind.h"
 #include "fs/reply.h"
 #include "fs/state.h"
+#include "fs/xattr.h"
 
 static struct fs *fs_of(fuse_req_t request) {
     return fuse_req_userdata(request);
@@ -106,6 +108,37 @@ static void setattr(fuse_req_t request, fuse_ino_t inode, struct stat *wanted, i
         reply_error(request, error);
     else
         reply_attributes(request, fs, &node);
+}
+
+static void getxattr_of(fuse_req_t request, fuse_ino_t inode, const char *name, size_t size) {
+    struct node node;
+    struct bytes value;
+    int error;
+    if (!xattr_is_known(name, &error)) {
+        reply_error(request, error);
+        return;
+    }
+    if (!find(request, inode, &node)) return;
+    bytes_init(&value, XATTR_SIZE_MAX);
+    error = xattr_get(&node, &value);
+    if (error)
+        reply_error(request, error);
+    else
+        reply_attribute(request, bytes_slice(&value), size);
+    bytes_finish(&value);
+}
+
+static void listxattr_of(fuse_req_t request, fuse_ino_t inode, size_t size) {
+    struct node node;
+    struct bytes names;
+    if (!find(request, inode, &node)) return;
+    bytes_init(&names, XATTR_LIST_MAX);
+    int error = xattr_list(&node, &names);
+    if (error)
+        reply_error(request, error);
+    else
+        reply_attribute(request, bytes_slice(&names), size);
+    bytes_finish(&names);
 }
 
 static void statfs_of(fuse_req_t request, fuse_ino_t inode) {
@@ -218,15 +251,17 @@ static void refuse_create(fuse_req_t request, fuse_ino_t parent, const char *nam
     reply_error(request, ERROR_NOT_ALLOWED);
 }
 
-// Left out on purpose: locks (the kernel's own are right), extended attributes (a getxattr would
-// cost each truncating open a question), forget (nothing is counted), copy_file_range and fallocate
-// (tools fall back).
+// Left out on purpose: locks (the kernel's own are right), setting and removing extended attributes
+// (the kernel answers EOPNOTSUPP by itself), forget (nothing is counted), copy_file_range and
+// fallocate (tools fall back).
 const struct fuse_lowlevel_ops fs_operations = {
     .lookup = lookup,
     .getattr = getattr,
     .setattr = setattr,
     .readlink = readlink_of,
     .readdir = readdir_of,
+    .getxattr = getxattr_of,
+    .listxattr = listxattr_of,
     .statfs = statfs_of,
     .open = open_file,
     .read = read_file,

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <sys/statvfs.h>
 
+#include "fs/errors.h"
 #include "fs/state.h"
 
 // Names are forgotten by the kernel after this long, and asked for again.
@@ -39,6 +40,15 @@ void reply_attributes(struct fuse_req *request, struct fs *fs, const struct node
     struct stat attributes;
     tree_stat(fs, node, &attributes);
     fuse_reply_attr(request, &attributes, attribute_timeout_s(node));
+}
+
+void reply_attribute(struct fuse_req *request, struct slice value, size_t size) {
+    if (size == 0)
+        fuse_reply_xattr(request, value.length);
+    else if (value.length > size)
+        reply_error(request, ERROR_NO_ROOM);
+    else
+        reply_bytes(request, value);
 }
 
 void reply_link(struct fuse_req *request, const char *target) {

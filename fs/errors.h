@@ -21,6 +21,7 @@ enum {
     ERROR_REFUSED_VALUE = EINVAL,
     ERROR_STALE = ESTALE, /* its request left the records */
     ERROR_TOO_LARGE = EFBIG,
+    ERROR_UNREADABLE = EIO, /* the disk does not give back what was written to it */
     ERROR_WOULD_WAIT = EAGAIN
 };
 

@@ -54,6 +54,10 @@ static bool would_wait(struct reader *reader, size_t offset) {
 static void answer(struct reader *reader, struct fuse_req *request, size_t size, size_t offset) {
     if (offset < reader->source->length(reader)) {
         struct slice slice = reader->source->read(reader, offset, size);
+        if (slice.length == 0 && size) {
+            reply_error(request, ERROR_UNREADABLE);
+            return;
+        }
         if (offset + slice.length > reader->read_to) reader->read_to = offset + slice.length;
         reply_bytes(request, slice);
         return;

@@ -18,7 +18,8 @@ struct reader;
 /* The text behind a reader. */
 struct reader_source {
     size_t (*length)(struct reader *reader); /* of what is there now */
-    /* From offset on, at most size bytes, within length; borrowed for the answer. */
+    /* From offset on, at most size bytes, within length; borrowed for the answer. Empty: it could
+     * not be read. */
     struct slice (*read)(struct reader *reader, size_t offset, size_t size);
     /* What the end of the text is: 0 or an errno. Asked after follower_has_ended only. */
     int (*error)(struct reader *reader);

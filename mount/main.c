@@ -14,6 +14,7 @@
 #include "core/engine/engine.h"
 #include "core/io/http.h"
 #include "core/io/loop.h"
+#include "core/io/spill_file.h"
 #include "fs/fs.h"
 #include "mount/complaint.h"
 #include "mount/daemon.h"
@@ -36,6 +37,7 @@ struct program {
     struct timers timers;
     struct loop *loop;
     struct http *http;
+    struct spill_file *spill;
     struct engine *engine;
     struct fs *fs;
     struct watch *fuse_watch;
@@ -54,6 +56,7 @@ static void prepare_process(void) {
         setrlimit(RLIMIT_NOFILE, &files);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like any other
 }
 
 static const char *get_environment(void *owner, const char *name) {
@@ -110,6 +113,19 @@ static bool needs_simulator(const struct config *config) {
     return false;
 }
 
+// True without one when none is wanted.
+static bool make_spill(struct program *program) {
+    struct spill_file_parts parts = {
+        .clock = &program->clock,
+        .timers = &program->timers,
+        .folder = program->config->spill_dir,
+        .temporary = getenv("TMPDIR"),
+        .bytes_max = (uint64_t)program->config->max_spill_bytes,
+    };
+    if (parts.bytes_max) program->spill = spill_file_create(&parts);
+    return program->spill || !parts.bytes_max;
+}
+
 static bool build(struct program *program) {
     snprintf(program->problem, sizeof(program->problem), "out of memory or descriptors");
     if (needs_simulator(program->config) &&
@@ -121,8 +137,15 @@ static bool build(struct program *program) {
     if (!program->loop) return false;
     program->http = http_create(program->loop, &program->timers, &program->clock);
     if (!program->http) return false;
-    struct engine_parts engine = { &program->clock, &program->timers, http_transport(program->http),
-                                   random_seed() };
+    if (!make_spill(program)) return false;
+    struct engine_parts engine = {
+        .clock = &program->clock,
+        .timers = &program->timers,
+        .transport = http_transport(program->http),
+        .random_seed = random_seed(),
+        .spill = program->spill ? spill_file_spill(program->spill) : NULL,
+        .memory_max = (size_t)program->config->max_memory,
+    };
     program->engine = engine_create(&engine);
     return program->engine && add_providers(program);
 }
@@ -175,6 +198,7 @@ static void tear_down(struct program *program) {
     engine_destroy(program->engine);
     http_destroy(program->http);
     loop_destroy(program->loop);
+    spill_file_destroy(program->spill);
     timers_finish(&program->timers);
     simulator_stop(&program->simulator);
     keys_destroy(program->keys);

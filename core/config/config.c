@@ -7,6 +7,7 @@
 #include "core/base/text.h"
 #include "core/config/kinds.h"
 #include "core/config/lookup.h"
+#include "core/config/root.h"
 #include "core/config/route.h"
 #include "core/config/schema.h"
 #include "core/config/shown.h"
@@ -19,6 +20,7 @@ void config_destroy(struct config *config) {
         provider_config_finish(&config->providers[i]);
     free(config->providers);
     free(config->file);
+    free(config->spill_dir);
     json_decref(config->shown);
     free(config);
 }
@@ -60,28 +62,6 @@ static bool add_provider(struct config *config, const struct source *source, con
     return complete;
 }
 
-static bool check_root(const struct source *source, const json_t *root) {
-    static const char *const names[] = { "defaults", "providers", NULL };
-    const char *name;
-    json_t *value;
-    char path[SOURCE_PATH_SIZE];
-    if (!json_is_object(root))
-        return source_problem(source, NULL, "expected an object with \"providers\"");
-    json_object_foreach((json_t *)root, name, value) {
-        source_path(path, "", name);
-        if (strcmp(name, names[0]) == 0 || strcmp(name, names[1]) == 0) {
-            if (!json_is_object(value)) return source_problem(source, path, "expected an object");
-            continue;
-        }
-        if (schema_find(NULL, name) || schema_is_group(name))
-            return source_problem(source, path,
-                                  "unknown key; it belongs under \"defaults\" or under "
-                                  "one provider");
-        return schema_unknown_name(source, path, "unknown key", name, names);
-    }
-    return true;
-}
-
 // A mistake in them is one whatever provider would take them, and before there is any.
 static bool check_defaults(const struct source *source, const json_t *defaults) {
     struct provider_draft draft;
@@ -107,7 +87,8 @@ static bool fill(struct config *config, const struct source *source, const json_
     const char *name;
     json_t *own;
     json_t *providers = json_object_get(root, "providers");
-    if (!check_root(source, root) || !check_defaults(source, json_object_get(root, "defaults")) ||
+    if (!root_read(config, source, root) ||
+        !check_defaults(source, json_object_get(root, "defaults")) ||
         !check_providers(source, providers))
         return false;
     config->providers = calloc(json_object_size(providers), sizeof(*config->providers));

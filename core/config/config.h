@@ -55,6 +55,7 @@ struct provider_config {
     enum recovery_policy recovery;
     int64_t max_prompt_bytes;   /* default 16 MiB */
     int64_t max_response_bytes; /* default 256 MiB; beyond it the answer fails */
+    int64_t max_memory_per_response; /* default 1 MiB; the text before that is on disk */
     int64_t max_in_flight;      /* requests with an open transfer; further ones queue */
     int64_t max_queued;
     int64_t requests_kept;        /* finished requests with a record; default 256 */
@@ -63,6 +64,9 @@ struct provider_config {
 
 struct config {
     char *file; /* absolute; NULL: built-in defaults */
+    int64_t max_memory;      /* default 256 MiB, for the text of all answers */
+    int64_t max_spill_bytes; /* default 8 GiB on disk for what is beyond; 0: none */
+    char *spill_dir;         /* absolute; NULL: $TMPDIR, /var/tmp or /tmp */
     struct provider_config *providers;
     size_t provider_count;
     json_t *shown; /* config.json of the mount: all in force, no secret */

@@ -30,6 +30,7 @@ static const struct provider_config defaults_of_all = {
     .fallback_wait_max_ns = 5 * TIME_S,
     .max_prompt_bytes = INT64_C(16) << 20,
     .max_response_bytes = INT64_C(256) << 20,
+    .max_memory_per_response = INT64_C(1) << 20,
     .max_in_flight = 16384,
     .max_queued = 16384,
     .requests_kept = 256,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/config/kinds.h"
+#include "core/config/root.h"
 
 #define AT(field) offsetof(struct provider_draft, field)
 #define ANY_SECONDS 0, 1e9, FOR_ALL, "a number of seconds, 0 or more"
@@ -66,6 +67,8 @@ const struct schema_key schema[] = {
       OF(FOR_ALL, "\"auto\", \"exact\" or \"off\"") },
     { "", "max_prompt_bytes", &value_size, AT(config.max_prompt_bytes), UP_TO(1073741824) },
     { "", "max_response_bytes", &value_size, AT(config.max_response_bytes), UP_TO(17179869184) },
+    { "", "max_memory_per_response", &value_size, AT(config.max_memory_per_response), 65536,
+      17179869184, FOR_ALL, "a whole number from 65536 to 17179869184" },
     { "", "max_in_flight", &value_size, AT(config.max_in_flight), UP_TO(1000000) },
     { "", "max_queued", &value_size, AT(config.max_queued), UP_TO_FROM_0(1000000) },
     { "", "requests_kept", &value_size, AT(config.requests_kept), UP_TO(1000000) },
@@ -112,6 +115,8 @@ bool schema_unknown(const struct source *source, const char *path, const char *g
     const struct schema_key *elsewhere = schema_find(NULL, name);
     if (elsewhere && elsewhere->group[0])
         return source_problem(source, path, "unknown key; it belongs in \"%s\"", elsewhere->group);
+    if (root_has(name))
+        return source_problem(source, path, "unknown key; it belongs at the top of the file");
     if (elsewhere || schema_is_group(name))
         return source_problem(source, path, "unknown key; it belongs directly under the provider");
     return schema_unknown_name(source, path, "unknown key", name, names);

@@ -1,5 +1,6 @@
 #include "core/config/shown.h"
 
+#include "core/config/root.h"
 #include "core/config/schema.h"
 
 static json_t *shown_provider(const struct provider_config *config) {
@@ -28,5 +29,12 @@ json_t *shown_config(const struct config *config) {
         json_decref(providers);
         return NULL;
     }
-    return json_pack("{s:o}", "providers", providers);
+    json_t *shown = json_object();
+    if (shown && root_show(config, shown) && json_object_set(shown, "providers", providers) == 0) {
+        json_decref(providers);
+        return shown;
+    }
+    json_decref(providers);
+    json_decref(shown);
+    return NULL;
 }

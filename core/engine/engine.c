@@ -21,6 +21,7 @@ struct engine *engine_create(const struct engine_parts *parts) {
     engine->parts = *parts;
     engine->random.state = parts->random_seed;
     engine->started_wall_ns = parts->clock->wall_ns;
+    store_pool_init(&engine->stores, parts->spill, parts->memory_max);
     bytes_init(&engine->gain.text, GAIN_BYTES_MAX);
     bytes_init(&engine->gain.reasoning, GAIN_BYTES_MAX);
     bytes_init(&engine->joined, GAIN_BYTES_MAX);
@@ -46,6 +47,7 @@ void engine_destroy(struct engine *engine) {
     bytes_finish(&engine->gain.text);
     bytes_finish(&engine->gain.reasoning);
     bytes_finish(&engine->joined);
+    store_pool_finish(&engine->stores);
     events_destroy(engine->events);
     events_destroy(engine->alerts);
     free(engine);

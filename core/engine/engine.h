@@ -13,6 +13,7 @@
 #include "core/base/time.h"
 #include "core/base/timers.h"
 #include "core/config/config.h"
+#include "core/engine/spill.h"
 #include "core/engine/transport.h"
 
 struct engine;
@@ -25,6 +26,8 @@ struct engine_parts {
     struct timers *timers;       /* borrowed */
     struct transport *transport; /* borrowed */
     uint64_t random_seed;
+    struct spill *spill; /* borrowed; NULL: answers are kept in memory */
+    size_t memory_max;   /* for the text of all answers; 0: the default of store_pool.h */
 };
 
 struct engine *engine_create(const struct engine_parts *parts);

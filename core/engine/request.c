@@ -67,8 +67,10 @@ struct request *request_create(struct provider *provider) {
     bytes_init(&request->body, SIZE_MAX / 2);
     bytes_init(&request->reply_headers, 64 << 10);
     bytes_init(&request->reply_body, 8 << 20);
-    store_init(&request->response, (size_t)provider->config->max_response_bytes);
-    store_init(&request->reasoning, (size_t)provider->config->max_response_bytes);
+    size_t length_max = (size_t)provider->config->max_response_bytes;
+    size_t memory_max = (size_t)provider->config->max_memory_per_response;
+    store_init(&request->response, &engine->stores, length_max, memory_max);
+    store_init(&request->reasoning, &engine->stores, length_max, memory_max);
     timer_init(&request->phase_timer, attempt_phase_timer, request);
     timer_init(&request->total_timer, total_timer_fired, request);
     if (legs_create(request)) return request;

@@ -62,8 +62,9 @@ struct slice request_prompt(const struct request *request);
 const struct store *request_response(const struct request *request);
 const struct store *request_reasoning(const struct request *request);
 
-/* The text from offset for a reader, at most size bytes; borrowed until the loop goes on. What was
- * read can no longer be taken back, so look without reading by store_length. */
+/* The text from offset for a reader, at most size bytes; borrowed until the next read of any text.
+ * Empty before the end: it could not be read back from the disk. What was read can no longer be
+ * taken back, so look without reading by store_length. */
 enum request_text { REQUEST_RESPONSE, REQUEST_REASONING };
 struct slice request_read(struct request *request, enum request_text text, size_t offset,
                           size_t size);

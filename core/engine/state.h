@@ -24,6 +24,7 @@ struct engine {
     size_t provider_count;
     uint64_t serial_newest;
     struct request *news;       /* changed since the last flush, newest first */
+    struct store_pool stores;   /* the memory of all answers */
     struct gain gain;           /* scratch for every decoder */
     struct bytes joined;        /* scratch for text that came through a seam */
     struct farewell *farewells; /* cancels under way at providers, core/engine/farewell.c */

@@ -81,6 +81,7 @@ static void test_a_provider_has_defaults_where_nothing_is_said(void **state) {
     assert_int_equal(o->timeouts.total_ns, 0);
     assert_int_equal(o->recovery, RECOVERY_POLICY_AUTO);
     assert_int_equal(o->max_prompt_bytes, 16 << 20);
+    assert_int_equal(o->max_memory_per_response, 1 << 20);
     assert_int_equal(o->requests_kept, 256);
     assert_string_equal(o->system, "");
     assert_string_equal(o->base_url, "https://api.openai.com/v1");
@@ -141,6 +142,29 @@ static void test_each_place_of_a_key_is_kept(void **state) {
     assert_null(key->command[2]);
     assert_int_equal(find(config, "unit")->key.source, KEY_CREDENTIAL);
     assert_int_equal(find(config, "my box")->key.source, KEY_NONE);
+    config_destroy(config);
+}
+
+static void test_what_the_mount_may_use_stands_at_the_top(void **state) {
+    struct config *config = parse("{\"providers\": {\"sim\": {\"type\": \"sim\"}}}");
+    assert_int_equal(config->max_memory, 256 << 20);
+    assert_int_equal(config->max_spill_bytes, INT64_C(8) << 30);
+    assert_null(config->spill_dir);
+    config_destroy(config);
+    config = parse("{\"max_memory\": 5000000, \"max_spill_bytes\": 0, \"spill_dir\": \"/tmp\","
+                   " \"defaults\": {\"max_memory_per_response\": 100000},"
+                   " \"providers\": {\"sim\": {\"type\": \"sim\"}}}");
+    assert_int_equal(config->max_memory, 5000000);
+    assert_int_equal(config->max_spill_bytes, 0);
+    assert_string_equal(config->spill_dir, "/tmp");
+    assert_int_equal(find(config, "sim")->max_memory_per_response, 100000);
+    char *shown = json_dumps(config->shown, JSON_INDENT(2));
+    struct config *again = parse(shown);
+    assert_int_equal(again->max_memory, 5000000);
+    assert_string_equal(again->spill_dir, "/tmp");
+    assert_true(json_equal(config->shown, again->shown));
+    free(shown);
+    config_destroy(again);
     config_destroy(config);
 }
 
@@ -332,6 +356,7 @@ int main(void) {
         cmocka_unit_test(test_a_provider_wins_over_defaults_key_by_key),
         cmocka_unit_test(test_types_apis_models_and_addresses_are_found),
         cmocka_unit_test(test_each_place_of_a_key_is_kept),
+        cmocka_unit_test(test_what_the_mount_may_use_stands_at_the_top),
         cmocka_unit_test(test_relative_files_begin_at_the_configuration),
         cmocka_unit_test(test_the_usual_variable_goes_to_the_usual_host_only),
         cmocka_unit_test(test_a_route_names_its_providers_and_nothing_of_a_server),

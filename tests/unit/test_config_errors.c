@@ -138,6 +138,9 @@ static void test_numbers_out_of_their_limits_are_refused(void **state) {
           "limit); found -0.1" },
         { "\"max_prompt_bytes\": 0",
           "config.json: providers.x.max_prompt_bytes: expected a whole number from 1" },
+        { "\"max_memory_per_response\": 65535",
+          "config.json: providers.x.max_memory_per_response: expected a whole number from 65536 to "
+          "17179869184; found 65535" },
         { "\"requests_kept\": 0", "config.json: providers.x.requests_kept" },
         { "\"max_in_flight\": 0", "config.json: providers.x.max_in_flight" },
         { "\"max_queued\": true", "config.json: providers.x.max_queued: expected a whole number "
@@ -242,6 +245,44 @@ static void test_a_wrong_document_is_refused(void **state) {
     }
 }
 
+static void test_a_wrong_key_of_the_mount_is_named_with_what_was_expected(void **state) {
+    static const struct row rows[] = {
+        { "\"max_memory\": 1048575",
+          "config.json: max_memory: expected a whole number from 1048576 to 17592186044416; found "
+          "1048575" },
+        { "\"max_memory\": \"1G\"", "config.json: max_memory: expected a whole number" },
+        { "\"max_memory\": 2000000.5", "config.json: max_memory: expected a whole number" },
+        { "\"max_spill_bytes\": -1", "config.json: max_spill_bytes: expected a whole number from 0 "
+                                     "to 281474976710656; found -1" },
+        { "\"max_spill_bytes\": null", "config.json: max_spill_bytes: expected a whole number" },
+        { "\"spill_dir\": 3",
+          "config.json: spill_dir: expected the name of a folder on a disk; found 3" },
+        { "\"spill_dir\": \"\"", "config.json: spill_dir: expected the name of a folder" },
+        { "\"spill_dir\": \"a\\nb\"", "config.json: spill_dir: expected the name of a folder" },
+        { "\"spill_dir\": \"/no/such/folder\"",
+          "config.json: spill_dir: /no/such/folder cannot be used: No such file or directory" },
+        { "\"spill_dir\": \"/dev/null\"",
+          "config.json: spill_dir: /dev/null cannot be used: Not a directory" },
+        { "\"spill_dir\": \"~bob/x\"", "config.json: spill_dir: only ~/ is understood" },
+        { "\"max_memroy\": 1",
+          "config.json: max_memroy: unknown key; did you mean \"max_memory\"" },
+        { "\"max_memory_per_response\": 1000000",
+          "config.json: max_memory_per_response: unknown key; it belongs under \"defaults\"" },
+        { "\"defaults\": {\"max_memory\": 2000000}",
+          "config.json: defaults.max_memory: unknown key; it belongs at the top of the file" },
+        { "\"defaults\": {\"retry\": {\"spill_dir\": \"/tmp\"}}",
+          "config.json: defaults.retry.spill_dir: unknown key; it belongs at the top of the file" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        char text[512];
+        struct config_error error = { "" };
+        snprintf(text, sizeof(text), "{%s, \"providers\": {\"sim\": {\"type\": \"sim\"}}}",
+                 rows[i].text);
+        struct config *config = config_parse(slice_of(text), "config.json", get_home, NULL, &error);
+        expect_error(config, &error, rows[i].error, rows[i].text);
+    }
+}
+
 static void test_a_name_must_be_a_directory_of_the_mount(void **state) {
     static const char *const names[] = { "",       ".",        "..",        "a/b",
                                          "/",      "README",   "status",    "metrics",
@@ -312,6 +353,7 @@ int main(void) {
         cmocka_unit_test(test_numbers_out_of_their_limits_are_refused),
         cmocka_unit_test(test_a_key_in_the_file_is_refused_and_not_repeated),
         cmocka_unit_test(test_a_wrong_document_is_refused),
+        cmocka_unit_test(test_a_wrong_key_of_the_mount_is_named_with_what_was_expected),
         cmocka_unit_test(test_a_name_must_be_a_directory_of_the_mount),
         cmocka_unit_test(test_a_route_must_lead_somewhere),
         cmocka_unit_test(test_an_error_is_one_line_and_fits_whatever_the_names),

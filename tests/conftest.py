@@ -65,14 +65,15 @@ def gate():
 
 @pytest.fixture
 def mounted(request, folder, watchdog):
-    """mounted(providers, defaults): a mount of these providers. All are ended and judged."""
+    """mounted(providers, defaults): a mount of these providers. top has what stands beside them in
+    the configuration. All are ended and judged."""
     mounts = request.node.mounts = []
 
-    def mount(providers=None, defaults=None, arguments=(), usable=True, **variables):
+    def mount(providers=None, defaults=None, arguments=(), usable=True, top=None, **variables):
         config = None
         if providers is not None:
             config = {"defaults": {"retry": QUICK_RETRY, **(defaults or {})},
-                      "providers": providers}
+                      "providers": providers, **(top or {})}
         own = folder / f"askfs{len(mounts)}"
         own.mkdir()
         new = Mount(own, config, arguments, **variables)

@@ -255,13 +255,3 @@ void store_finish(struct store *store) {
     resize(store, 0);
     *store = (struct store){ .pool = NULL };
 }
-
-#include <string.h>
-char *store_copy(const struct store *store, size_t *length_out) {
-    char *copy = malloc(store->bytes.length + 1);
-    if (!copy) return NULL;
-    if (store->bytes.length) memcpy(copy, store->bytes.data, store->bytes.length);
-    copy[store->bytes.length] = 0;
-    *length_out = store->bytes.length;
-    return copy;
-}

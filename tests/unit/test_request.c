@@ -45,7 +45,10 @@ static struct world *world_of(const char *config) {
     script_transport_init(&world->script);
     world->config = config_parse(slice_of(config), "test.json", no_environment, NULL, &error);
     if (!world->config) fail_msg("%s", error.text);
-    struct engine_parts parts = { &world->clock, &world->timers, &world->script.transport, 1 };
+    struct engine_parts parts = { .clock = &world->clock,
+                                  .timers = &world->timers,
+                                  .transport = &world->script.transport,
+                                  .random_seed = 1 };
     world->engine = engine_create(&parts);
     world->provider =
         engine_add_provider(world->engine, &world->config->providers[0], NULL, NULL, NULL);

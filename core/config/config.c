@@ -12,7 +12,7 @@
 #include "core/config/schema.h"
 #include "core/config/shown.h"
 
-enum { NAME_BYTES_MAX = 255 };
+enum { PROVIDERS_MAX = 1024, NAME_BYTES_MAX = 255 };
 
 void config_destroy(struct config *config) {
     if (!config) return;
@@ -62,11 +62,35 @@ static bool add_provider(struct config *config, const struct source *source, con
     return complete;
 }
 
+// A mistake in them is one whatever provider would take them, and before there is any.
+static bool check_defaults(const struct source *source, const json_t *defaults) {
+    struct provider_draft draft;
+    if (!defaults) return true;
+    bool right = (provider_draft_init(&draft, "defaults") || source_out_of_memory(source)) &&
+                 provider_draft_read(&draft, source, "defaults", defaults);
+    provider_draft_finish(&draft);
+    return right;
+}
+
+static bool check_providers(const struct source *source, const json_t *providers) {
+    size_t count = json_object_size(providers);
+    if (count == 0)
+        return source_problem(source, "providers",
+                              "expected an object with a member for each "
+                              "provider, such as {\"sim\": {\"type\": \"sim\"}}");
+    if (count > PROVIDERS_MAX)
+        return source_problem(source, "providers", "expected at most %d", PROVIDERS_MAX);
+    return true;
+}
+
 static bool fill(struct config *config, const struct source *source, const json_t *root) {
     const char *name;
     json_t *own;
     json_t *providers = json_object_get(root, "providers");
-    if (!root_read(config, source, root)) return false;
+    if (!root_read(config, source, root) ||
+        !check_defaults(source, json_object_get(root, "defaults")) ||
+        !check_providers(source, providers))
+        return false;
     config->providers = calloc(json_object_size(providers), sizeof(*config->providers));
     if (!config->providers) return source_out_of_memory(source);
     json_object_foreach(providers, name, own) {

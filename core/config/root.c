@@ -8,9 +8,6 @@
 #include <unistd.h>
 
 #include "core/config/kinds.h"
-#include "core/config/provider_draft.h"
-
-enum { PROVIDERS_MAX = 1024 };
 
 struct root_key;
 
@@ -119,27 +116,6 @@ static bool read_member(struct config *config, const struct source *source, cons
     return key->kind->read(key, source, value, (char *)config + key->offset);
 }
 
-// A mistake in them is one whatever provider would take them, and before there is any.
-static bool check_defaults(const struct source *source, const json_t *defaults) {
-    struct provider_draft draft;
-    if (!defaults) return true;
-    bool right = (provider_draft_init(&draft, "defaults") || source_out_of_memory(source)) &&
-                 provider_draft_read(&draft, source, "defaults", defaults);
-    provider_draft_finish(&draft);
-    return right;
-}
-
-static bool check_providers(const struct source *source, const json_t *providers) {
-    size_t count = json_object_size(providers);
-    if (count == 0)
-        return source_problem(source, "providers",
-                              "expected an object with a member for each "
-                              "provider, such as {\"sim\": {\"type\": \"sim\"}}");
-    if (count > PROVIDERS_MAX)
-        return source_problem(source, "providers", "expected at most %d", PROVIDERS_MAX);
-    return true;
-}
-
 bool root_read(struct config *config, const struct source *source, const json_t *root) {
     const char *name;
     json_t *value;
@@ -150,8 +126,7 @@ bool root_read(struct config *config, const struct source *source, const json_t 
     json_object_foreach((json_t *)root, name, value) {
         if (!read_member(config, source, name, value)) return false;
     }
-    return check_defaults(source, json_object_get(root, "defaults")) &&
-           check_providers(source, json_object_get(root, "providers"));
+    return true;
 }
 
 bool root_show(const struct config *config, json_t *shown) {

@@ -8,7 +8,8 @@
 #include "core/config/source.h"
 
 /* Checks the members of root and reads those of the mount into config, whose defaults it sets.
- * "defaults", when it is there, and "providers" are objects afterwards. False: the error tells. */
+ * "defaults" and "providers" are objects afterwards, where they are there. False: the error tells.
+ */
 bool root_read(struct config *config, const struct source *source, const json_t *root);
 
 /* Adds the mount's keys in force to shown. False: no memory. */

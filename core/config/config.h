@@ -19,6 +19,7 @@ struct timeouts {
     int64_t headers_ns;     /* from connected to the reply's headers; 0: first_token alone counts */
     int64_t first_token_ns; /* from connected to content, keep-alives do not count; 0: none */
     int64_t read_ns;        /* between bytes of progress; 0: none */
+    int64_t idle_ns;        /* between bytes of any kind, keep-alives included; 0: none */
     int64_t total_ns;       /* from prompt to end; 0: none */
 };
 

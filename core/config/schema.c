@@ -62,6 +62,7 @@ const struct schema_key schema[] = {
     { "timeouts", "first_token", &value_seconds, AT(config.timeouts.first_token_ns),
       SECONDS_OR_NONE },
     { "timeouts", "read", &value_seconds, AT(config.timeouts.read_ns), SECONDS_OR_NONE },
+    { "timeouts", "idle", &value_seconds, AT(config.timeouts.idle_ns), SECONDS_OR_NONE },
     { "timeouts", "total", &value_seconds, AT(config.timeouts.total_ns), SECONDS_OR_NONE },
     { "", "recovery", &value_recovery, AT(config.recovery),
       OF(FOR_ALL, "\"auto\", \"exact\" or \"off\"") },

@@ -151,7 +151,8 @@ static void note_progress(struct request *request, uint64_t progress) {
         recent_note(&stats->ttft_recent, now_ns - attempt->started_ns);
         request->state = REQUEST_STREAMING;
         if (request->first_content_ns < 0) request->first_content_ns = now_ns;
-        attempt_watch(request, PHASE_READ, now_ns, request->leg->target->config->timeouts.read_ns);
+        request->progress_ns = now_ns;
+        attempt_watch_stream(request, PHASE_READ);
     } else {
         histogram_note(&stats->inter_token, now_ns - request->progress_ns);
     }

@@ -102,7 +102,7 @@ static void on_connected(void *owner) {
     if (headers_first)
         attempt_watch(request, PHASE_HEADERS, now_of(request), limits->headers_ns);
     else
-        attempt_watch(request, PHASE_FIRST_TOKEN, now_of(request), limits->first_token_ns);
+        attempt_watch_stream(request, PHASE_FIRST_TOKEN);
 }
 
 static void note_request_id(struct request *request, const struct header *header) {
@@ -149,9 +149,8 @@ static void on_headers(void *owner, int status, const struct header *headers, si
                        engine_wall_ns(target->engine));
     if (!is_answer(request)) return;
     pacer_note_accepted(&target->pacer, now_of(request));
-    if (request->phase == PHASE_HEADERS)
-        attempt_watch(request, PHASE_FIRST_TOKEN, attempt_newest(request)->connected_ns,
-                      limits_of(request)->first_token_ns);
+    request->byte_ns = now_of(request);
+    attempt_watch_stream(request, PHASE_FIRST_TOKEN);
     if (!answer_open(request, content_type))
         request_fail_with_us(request, FAILURE_INTERNAL, "out of memory");
     else
@@ -162,6 +161,7 @@ static void on_body(void *owner, struct slice bytes) {
     struct request *request = owner;
     if (request_has_ended(request)) return;
     if (is_answer(request) && !request->is_listing) {
+        request->byte_ns = now_of(request);
         answer_feed(request, bytes);
         return;
     }
@@ -228,6 +228,28 @@ static void time_is_up(struct request *request, enum timer_end timer, int64_t li
     course_attempt_failed(request, &failure);
 }
 
+// Content and bytes move their limits without moving the timer, which would cost more with each
+// token than looking now does.
+static void look_at_stream(struct request *request, enum timer_end timer, int64_t from_ns,
+                           int64_t limit_ns) {
+    int64_t idle_ns = request->reply_status ? limits_of(request)->idle_ns : 0;
+    int64_t due_ns = limit_ns ? time_after(from_ns, limit_ns) : TIME_NEVER;
+    int64_t idle_due_ns = idle_ns ? time_after(request->byte_ns, idle_ns) : TIME_NEVER;
+    int64_t next_ns = due_ns < idle_due_ns ? due_ns : idle_due_ns;
+    if (now_of(request) >= due_ns)
+        time_is_up(request, timer, limit_ns);
+    else if (now_of(request) >= idle_due_ns)
+        time_is_up(request, TIMER_IDLE, idle_ns);
+    else if (next_ns != TIME_NEVER)
+        timer_arm(timers_of(request), &request->phase_timer, next_ns);
+}
+
+void attempt_watch_stream(struct request *request, enum phase phase) {
+    request->phase = phase;
+    timer_disarm(timers_of(request), &request->phase_timer);
+    attempt_phase_timer(request);
+}
+
 void attempt_phase_timer(void *owner) {
     struct request *request = owner;
     const struct timeouts *limits = limits_of(request);
@@ -239,15 +261,11 @@ void attempt_phase_timer(void *owner) {
         time_is_up(request, TIMER_HEADERS, limits->headers_ns);
         break;
     case PHASE_FIRST_TOKEN:
-        time_is_up(request, request->reply_status ? TIMER_FIRST_TOKEN : TIMER_HEADERS,
-                   limits->first_token_ns);
+        look_at_stream(request, request->reply_status ? TIMER_FIRST_TOKEN : TIMER_HEADERS,
+                       attempt_newest(request)->connected_ns, limits->first_token_ns);
         break;
     case PHASE_READ:
-        // Moving the timer with each token would cost more than looking now.
-        if (now_of(request) - request->progress_ns < limits->read_ns)
-            attempt_watch(request, PHASE_READ, request->progress_ns, limits->read_ns);
-        else
-            time_is_up(request, TIMER_READ, limits->read_ns);
+        look_at_stream(request, TIMER_READ, request->progress_ns, limits->read_ns);
         break;
     case PHASE_GRACE:
         course_complete(request);

@@ -166,7 +166,9 @@ static bool append_json(struct bytes *out, json_t *json, size_t flags) {
 
 bool report_request_attempts(const struct request *request, struct bytes *out) {
     for (int i = 0; i < request->attempt_count; i++)
-        if (!append_json(out, json_attempt(&request->attempts[i]), JSON_COMPACT)) return false;
+        if (!append_json(out, json_attempt(&request->attempts[i]),
+                         JSON_COMPACT | JSON_REAL_PRECISION(10)))
+            return false;
     return true;
 }
 

@@ -194,6 +194,7 @@ struct request {
     bool in_background;         /* it goes on at the provider without a connection */
     bool had_tools;             /* some attempt brought a part of a tool call */
     int64_t progress_ns;        /* newest content */
+    int64_t byte_ns;            /* newest byte of any kind */
     enum phase phase;
     struct timer phase_timer;
     struct timer total_timer;
@@ -291,6 +292,8 @@ void attempt_close(struct request *request, const struct failure *failure);
 bool attempt_write_body(const struct request *request, struct bytes *out);
 void attempt_phase_timer(void *owner);
 void attempt_watch(struct request *request, enum phase phase, int64_t from_ns, int64_t limit_ns);
+/* The same for the phases of a stream, whose limits move with what comes. */
+void attempt_watch_stream(struct request *request, enum phase phase);
 
 /* answer.c: what an attempt brings, on its way to the readers */
 bool answer_begin(

@@ -181,6 +181,7 @@ void failure_from_timer(enum timer_end timer, int64_t limit_ns, struct failure *
         [TIMER_FIRST_TOKEN] = { FAILURE_STREAM_STALLED, true, BILLED_MAYBE,
                                 "a reply, but no content" },
         [TIMER_READ] = { FAILURE_STREAM_STALLED, true, BILLED_YES, "no further content" },
+        [TIMER_IDLE] = { FAILURE_STREAM_STALLED, true, BILLED_YES, "not a byte more" },
         [TIMER_TOTAL] = { FAILURE_TIMEOUT, false, BILLED_MAYBE,
                           "not finished, and that is the limit (timeouts.total)" },
     };

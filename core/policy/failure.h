@@ -107,7 +107,14 @@ enum transport_end {
 };
 
 /* Which of our own timers ended an attempt. */
-enum timer_end { TIMER_CONNECT, TIMER_HEADERS, TIMER_FIRST_TOKEN, TIMER_READ, TIMER_TOTAL };
+enum timer_end {
+    TIMER_CONNECT,
+    TIMER_HEADERS,
+    TIMER_FIRST_TOKEN,
+    TIMER_READ, /* between two contents */
+    TIMER_IDLE, /* between two bytes of any kind */
+    TIMER_TOTAL
+};
 
 /* How a 200 stream ended other than by a complete answer. */
 enum stream_end {

@@ -3,6 +3,7 @@
  * a reader was given text of an earlier attempt, the seam sees to it that nothing is said twice or
  * left out.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/engine/state.h"
@@ -58,8 +59,10 @@ bool answer_begin(struct request *request) {
     if (kind == SEAM_EXACT) return true;
     request->seam = malloc(sizeof(*request->seam));
     if (!request->seam) return false;
-    return seam_init(request->seam, kind, store_length(&request->response), read_delivered,
-                     request);
+    const struct wire *wire = request->leg->target->config->wire;
+    struct seam_text delivered = { store_length(&request->response), read_delivered, request };
+    seam_init(request->seam, kind, &delivered, kind == SEAM_PREFILL && wire->trims_prefill);
+    return true;
 }
 
 bool answer_open(struct request *request, struct slice content_type) {
@@ -78,22 +81,26 @@ bool answer_open(struct request *request, struct slice content_type) {
 // ---- joining ----
 
 static void note_seam(struct request *request) {
-    const struct seam_facts *facts = seam_facts(request->seam);
+    const struct seam *seam = request->seam;
     size_t count = request->seam_count + 1;
     struct seam_record *seams = realloc(request->seams, count * sizeof(*seams));
-    decoder_shift_text(request->decoder, facts->shift);
-    request->recovered_by = facts->restarted ? RECOVERY_REPLAY : request->method;
+    decoder_shift_text(request->decoder, seam_shift(seam));
+    request->recovered_by = seam->restarted ? RECOVERY_REPLAY : request->method;
     if (!seams) return; // the text is joined all the same
     request->seams = seams;
-    seams[request->seam_count++] = (struct seam_record){ store_length(&request->response),
-                                                         request->recovered_by, facts->overlap };
+    seams[request->seam_count++] =
+        (struct seam_record){ store_length(&request->response), request->recovered_by,
+                              seam->overlap_bytes };
 }
 
 static void refuse_seam(struct request *request) {
     struct failure failure;
+    char said[128];
+    const char *words = seam_problem_words(request->seam->problem);
     request->leg->target->stats.seams_refused++;
-    tell_seam_refused(request);
-    failure_from_stream(STREAM_SEAM, slice_of(recovery_method_name(request->method)), &failure);
+    tell_seam_refused(request, words);
+    snprintf(said, sizeof(said), "%s: %s", recovery_method_name(request->method), words);
+    failure_from_stream(STREAM_SEAM, slice_of(said), &failure);
     course_attempt_failed(request, &failure);
 }
 
@@ -113,8 +120,8 @@ enum joining { JOINING_GOOD, JOINING_REFUSED, JOINING_FULL };
 static enum joining after_seam(struct request *request, enum seam_status status) {
     struct bytes *joined = &request->provider->engine->joined;
     bool was_joined = status == SEAM_JOINED;
-    if (status == SEAM_REFUSED) return JOINING_REFUSED;
-    if (status == SEAM_NO_MEMORY) return JOINING_FULL;
+    if (status == SEAM_REFUSED)
+        return request->seam->problem == SEAM_NO_MEMORY ? JOINING_FULL : JOINING_REFUSED;
     if (was_joined) note_seam(request);
     bool kept = append(request, bytes_slice(joined));
     bytes_clear(joined);

@@ -309,7 +309,7 @@ void tell_attempt_started(const struct request *request);
 void tell_attempt_ended(const struct request *request, const struct failure *failure);
 /* After the next attempt was planned; broke: it goes on from a broken stream. */
 void tell_going_on(const struct request *request, const struct failure *failure, bool broke);
-void tell_seam_refused(const struct request *request);
+void tell_seam_refused(const struct request *request, const char *problem);
 void tell_budget_denied(const struct request *request);
 void tell_pause(const struct request *request);
 void tell_request_ended(const struct request *request);

@@ -107,12 +107,11 @@ void tell_going_on(const struct request *request, const struct failure *failure,
                         (int64_t)store_length(&request->response));
 }
 
-void tell_seam_refused(const struct request *request) {
+void tell_seam_refused(const struct request *request, const char *problem) {
     struct event_subject subject = subject_of(request);
     event_seam_refused(events_of(request), wall_of(request), &subject,
                        recovery_method_name(request->method),
-                       (int64_t)store_length(&request->response),
-                       "the continuation does not fit what was delivered");
+                       (int64_t)store_length(&request->response), problem);
 }
 
 void tell_budget_denied(const struct request *request) {

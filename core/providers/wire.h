@@ -78,6 +78,7 @@ struct wire {
     const char *name;        /* "openai-responses", "openai-chat", "anthropic-messages" */
     const char *path;        /* after the base URL with its /v1: "/chat/completions" */
     const char *models_path; /* "/models" */
+    bool trims_prefill; /* white space at the end of a prefill is left out */
     bool (*write_resume_path)(const struct decoder_facts *facts, struct bytes *out);
     bool (*write_cancel_path)(const struct decoder_facts *facts, struct bytes *out);
 

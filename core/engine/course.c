@@ -7,6 +7,7 @@
 
 #include "core/engine/state.h"
 #include "core/policy/route.h"
+#include "core/providers/capability.h"
 
 enum { ATTEMPTS_MAX = 1000, ROUTE_MEMBERS_MAX = 64 };
 
@@ -49,7 +50,7 @@ static bool has_cursor(const struct request *request, const struct leg *leg) {
 static enum recovery_support prefill_at(const struct leg *leg) {
     const struct provider_config *config = leg->target->config;
     if (leg->model && leg->model->refuses_prefill) return RECOVERY_UNSUPPORTED;
-    return wire_prefill_support(config->wire, &config->type->dialect, leg->settings->model);
+    return capability_prefill(&config->type->dialect, leg->settings->model);
 }
 
 static enum recovery_method method_at(const struct request *request, const struct leg *leg) {
@@ -281,12 +282,12 @@ void course_go_on(struct request *request) {
 // What the provider does not take is left out from now on; that is no retry.
 static bool learns(struct request *request, struct leg *leg, const struct failure *failure) {
     if (request->is_listing || !leg->model) return false;
-    if (request->method == RECOVERY_PREFILL && wire_refuses_prefill(failure)) {
+    if (request->method == RECOVERY_PREFILL && capability_refuses_prefill(failure)) {
         leg->model->refuses_prefill = true;
         return true;
     }
     if (request->method != RECOVERY_CURSOR && !leg->model->refuses_background &&
-        leg->target->config->background && wire_refuses_background(failure)) {
+        leg->target->config->background && capability_refuses_background(failure)) {
         leg->model->refuses_background = true;
         return true;
     }

@@ -285,8 +285,9 @@ static struct slice part_of(struct slice text, size_t start, size_t end) {
 
 static json_t *content_json(const struct chat_decoder *chat, struct slice text) {
     if (!chat->is_refused) return text_or_null(text);
-    struct slice before = part_of(text, 0, chat->refusal_start);
-    struct slice after = part_of(text, chat->refusal_end, text.length);
+    struct slice before = part_of(text, 0, decoder_shifted(&chat->decoder, chat->refusal_start));
+    struct slice after =
+        part_of(text, decoder_shifted(&chat->decoder, chat->refusal_end), text.length);
     return text_or_null(before.length ? before : after);
 }
 
@@ -301,7 +302,8 @@ static bool fill_message(const struct chat_decoder *chat, json_t *message, struc
     if (reasoning.length)
         good = good &&
                set(message, "reasoning_content", json_stringn(reasoning.data, reasoning.length));
-    struct slice refusal = part_of(text, chat->refusal_start, chat->refusal_end);
+    struct slice refusal = part_of(text, decoder_shifted(&chat->decoder, chat->refusal_start),
+                                   decoder_shifted(&chat->decoder, chat->refusal_end));
     if (chat->is_refused) good = good && set(message, "refusal", text_or_null(refusal));
     if (chat->tools.count) good = good && set(message, "tool_calls", tool_calls_json(&chat->tools));
     return good;
@@ -327,7 +329,7 @@ drop_message:
 
 static json_t *message(const struct decoder *decoder, struct slice text, struct slice reasoning) {
     const struct chat_decoder *chat = (const struct chat_decoder *)decoder;
-    if (chat->whole) return json_loads(chat->whole, JSON_ALLOW_NUL, NULL);
+    if (chat->whole && !decoder->is_joined) return json_loads(chat->whole, JSON_ALLOW_NUL, NULL);
     if (!decoder->facts.has_content && decoder->status != DECODER_DONE &&
         !decoder->facts.finish_reason[0])
         return NULL;

@@ -35,6 +35,28 @@ void decoder_destroy(struct decoder *decoder) {
     free(decoder);
 }
 
+void decoder_resume(struct decoder *decoder, struct slice content_type) {
+    bytes_finish(&decoder->buffer);
+    bytes_init(&decoder->buffer, DECODER_EVENT_MAX);
+    sse_init(&decoder->sse, &decoder->buffer);
+    decoder->mode = MODE_SNIFF;
+    decoder->span = (struct json_span){ 0 };
+    decoder->had_document = false;
+    decoder->is_event_stream = says_event_stream(content_type);
+    decoder->status = DECODER_MORE;
+    if (decoder->kind->resume) decoder->kind->resume(decoder);
+}
+
+void decoder_shift_text(struct decoder *decoder, ptrdiff_t shift) {
+    decoder->is_joined = true;
+    decoder->text_shift = shift;
+}
+
+size_t decoder_shifted(const struct decoder *decoder, size_t x) {
+    ptrdiff_t shifted = (ptrdiff_t)x + decoder->text_shift;
+    return shifted > 0 ? (size_t)shifted : 0;
+}
+
 const struct decoder_facts *decoder_facts(const struct decoder *decoder) {
     return &decoder->facts;
 }

@@ -33,6 +33,7 @@ struct decoder_kind {
     void (*take_done)(struct decoder *decoder); /* data: [DONE] */
     void (*take_end)(struct decoder *decoder);  /* the bytes ended; status is MORE */
     json_t *(*message)(const struct decoder *decoder, struct slice text, struct slice reasoning);
+    void (*resume)(struct decoder *decoder); /* NULL: it never is */
     void (*finish)(struct decoder *decoder); /* frees what the wire's part holds */
 };
 
@@ -49,14 +50,19 @@ struct decoder {
     struct sse sse;
     struct json_span span;
     struct channel channels[CHANNEL_COUNT];
-    struct gain *gain; /* during a call */
-    size_t kept;       /* bytes that the wire's part holds */
+    struct gain *gain;    /* during a call */
+    bool is_joined;       /* text before its own belongs to the answer */
+    ptrdiff_t text_shift; /* from its own text to the joined one */
+    size_t kept;          /* bytes that the wire's part holds */
 };
 
 enum { DECODER_EVENT_MAX = 64 << 20 }; /* bytes of one event: its last may repeat the answer */
 
 /* What a decoder keeps for response.json beside the text: tool arguments, signatures, results. */
 enum { DECODER_KEPT_MAX = 64 << 20 };
+
+/* Offset x of its own text, in the text that decoder_message is given. */
+size_t decoder_shifted(const struct decoder *decoder, size_t x);
 
 void decoder_init(struct decoder *decoder, const struct decoder_kind *kind,
                   const struct dialect *dialect, struct slice content_type);

@@ -195,9 +195,24 @@ static bool set(json_t *object, const char *key, json_t *value) {
     return json_object_set_new(object, key, value) == 0;
 }
 
-static bool set_span(json_t *json, const struct message_block *block, struct slice text) {
-    size_t to = block->to < text.length ? block->to : text.length;
-    size_t from = block->from < to ? block->from : to;
+struct span {
+    size_t from, to;
+};
+
+// In the joined text, if it is one; the first block begins where the answer began.
+static struct span span_of(const struct message_block *block, const struct decoder *decoder,
+                           bool is_first_text) {
+    struct span span = { block->from, block->to };
+    if (block->channel != CHANNEL_TEXT || !decoder->is_joined) return span;
+    span.from = is_first_text ? 0 : decoder_shifted(decoder, block->from);
+    span.to = decoder_shifted(decoder, block->to);
+    return span;
+}
+
+static bool set_span(json_t *json, const struct message_block *block, struct span span,
+                     struct slice text) {
+    size_t to = span.to < text.length ? span.to : text.length;
+    size_t from = span.from < to ? span.from : to;
     bool thinking = block->channel == CHANNEL_REASONING;
     const char *word = thinking ? "thinking" : "text";
     if (!json_object_get(json, "type") && !set(json, "type", json_string(word))) return false;
@@ -235,11 +250,11 @@ static bool set_rest(json_t *json, const char *rest) {
     return good;
 }
 
-static json_t *block_json(const struct message_block *block, struct slice text,
+static json_t *block_json(const struct message_block *block, struct span span, struct slice text,
                           struct slice reasoning) {
     json_t *json = block->start ? json_loads(block->start, JSON_ALLOW_NUL, NULL) : json_object();
     struct slice channel = block->channel == CHANNEL_TEXT ? text : reasoning;
-    bool good = json && (!block->has_text || set_span(json, block, channel)) &&
+    bool good = json && (!block->has_text || set_span(json, block, span, channel)) &&
                 set_input(json, &block->input) && set_citations(json, &block->citations) &&
                 set_rest(json, block->rest);
     if (good && block->signature.length)
@@ -249,12 +264,16 @@ static json_t *block_json(const struct message_block *block, struct slice text,
     return NULL;
 }
 
-json_t *message_blocks_json(const struct message_blocks *blocks, struct slice text,
-                            struct slice reasoning) {
+json_t *message_blocks_json(const struct message_blocks *blocks, const struct decoder *decoder,
+                            struct slice text, struct slice reasoning) {
     json_t *list = json_array();
+    bool is_first_text = true;
     for (size_t i = 0; list && i < blocks->count; i++) {
-        if (json_array_append_new(list, block_json(&blocks->blocks[i], text, reasoning)) == 0)
-            continue;
+        const struct message_block *block = &blocks->blocks[i];
+        bool is_text = block->has_text && block->channel == CHANNEL_TEXT;
+        struct span span = span_of(block, decoder, is_text && is_first_text);
+        if (is_text) is_first_text = false;
+        if (json_array_append_new(list, block_json(block, span, text, reasoning)) == 0) continue;
         json_decref(list);
         list = NULL;
     }

@@ -27,7 +27,8 @@ void message_blocks_add(struct message_blocks *blocks, struct decoder *decoder, 
 bool message_blocks_add_inside(struct message_blocks *blocks, struct decoder *decoder,
                                int64_t index, enum channel_kind channel, struct slice inside);
 
-json_t *message_blocks_json(const struct message_blocks *blocks, struct slice text,
-                            struct slice reasoning); /* NULL: no memory */
+/* NULL: no memory. */
+json_t *message_blocks_json(const struct message_blocks *blocks, const struct decoder *decoder,
+                            struct slice text, struct slice reasoning);
 
 #endif

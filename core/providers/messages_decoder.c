@@ -206,7 +206,7 @@ static bool update_from(json_t *message, const char *text) {
 static json_t *build_message(const struct messages_decoder *messages, struct slice text,
                              struct slice reasoning) {
     const struct decoder_facts *facts = &messages->decoder.facts;
-    json_t *content = message_blocks_json(&messages->blocks, text, reasoning);
+    json_t *content = message_blocks_json(&messages->blocks, &messages->decoder, text, reasoning);
     json_t *usage = messages->usage ? json_loads(messages->usage, JSON_ALLOW_NUL, NULL) : NULL;
     json_t *message =
         json_pack("{s:s, s:s, s:s, s:s, s:o, s:n, s:n, s:o*}", "id", facts->response_id, "type",
@@ -217,9 +217,19 @@ static json_t *build_message(const struct messages_decoder *messages, struct sli
     return NULL;
 }
 
+static json_t *with_joined_text(json_t *whole, struct slice text) {
+    json_t *content = json_pack("[{s:s, s:s%}]", "type", "text", "text", text.data, text.length);
+    if (content && json_object_set_new(whole, "content", content) == 0) return whole;
+    json_decref(whole);
+    return NULL;
+}
+
 static json_t *message(const struct decoder *decoder, struct slice text, struct slice reasoning) {
     const struct messages_decoder *messages = (const struct messages_decoder *)decoder;
-    if (messages->whole) return json_loads(messages->whole, JSON_ALLOW_NUL, NULL);
+    if (messages->whole) {
+        json_t *whole = json_loads(messages->whole, JSON_ALLOW_NUL, NULL);
+        return whole && decoder->is_joined ? with_joined_text(whole, text) : whole;
+    }
     if (messages->blocks.count == 0 && !decoder->facts.finish_reason[0]) return NULL;
     return build_message(messages, text, reasoning);
 }

@@ -340,6 +340,29 @@ static json_t *with_text(const struct responses_decoder *responses, json_t *resp
     return NULL;
 }
 
+// The final response tells the last part only: its first message gets all of the text.
+static json_t *with_joined_text(const struct responses_decoder *responses, json_t *response,
+                                struct slice text) {
+    json_t *output = json_object_get(response, "output");
+    bool is_first = true;
+    for (size_t i = 0; i < json_array_size(output);) {
+        if (!slice_equals(json_slice(json_array_get(output, i), "type"), "message")) {
+            i++;
+        } else if (is_first) {
+            is_first = false;
+            if (json_array_set_new(output, i++, text_item(text, responses->is_refused)) != 0)
+                goto drop_response;
+        } else {
+            json_array_remove(output, i);
+        }
+    }
+    return response;
+
+drop_response:
+    json_decref(response);
+    return NULL;
+}
+
 static json_t *message(const struct decoder *decoder, struct slice text, struct slice reasoning) {
     const struct responses_decoder *responses = (const struct responses_decoder *)decoder;
     const struct decoder_facts *facts = &decoder->facts;
@@ -350,10 +373,16 @@ static json_t *message(const struct decoder *decoder, struct slice text, struct 
     else if (facts->has_content)
         response = json_pack("{s:s, s:s, s:s, s:s, s:[]}", "id", facts->response_id, "object",
                              "response", "status", "incomplete", "model", facts->model, "output");
+    if (response && decoder->is_joined) response = with_joined_text(responses, response, text);
     return response ? with_text(responses, response, text) : NULL;
 }
 
 // ---- life ----
+
+// What is missing comes now.
+static void resume(struct decoder *decoder) {
+    responses_of(decoder)->has_gap = false;
+}
 
 static void finish(struct decoder *decoder) {
     free(responses_of(decoder)->final);
@@ -366,6 +395,7 @@ struct decoder *responses_decoder_create(const struct dialect *dialect, struct s
         .take_done = take_end, // [DONE] proves nothing
         .take_end = take_end,
         .message = message,
+        .resume = resume,
         .finish = finish,
     };
     struct responses_decoder *responses = calloc(1, sizeof(*responses));

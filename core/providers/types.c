@@ -15,6 +15,7 @@ static const struct provider_type openai = {
     .default_model = "gpt-5.2",
     .key_variable = "OPENAI_API_KEY",
     .key_required = true,
+    .background = true,
     .key_header = KEY_BEARER,
     .dialect = { .token_limit_field = "max_completion_tokens",
                  .sends_stream_options = true,
@@ -30,7 +31,9 @@ static const struct provider_type anthropic = {
     .key_required = true,
     .key_header = KEY_X_API_KEY,
     .headers = anthropic_headers,
-    .dialect = { .token_limit_field = "max_tokens", .finish_required = true },
+    .dialect = { .prefill = PREFILL_PLAIN,
+                 .token_limit_field = "max_tokens",
+                 .finish_required = true },
 };
 
 static const struct provider_type xai = {
@@ -52,7 +55,8 @@ static const struct provider_type compatible = {
     .wires = { &wire_openai_chat, &wire_openai_responses },
     .apis = chat_first_apis,
     .key_header = KEY_BEARER,
-    .dialect = { .token_limit_field = "max_tokens",
+    .dialect = { .prefill = PREFILL_PLAIN,
+                 .token_limit_field = "max_tokens",
                  .sends_stream_options = true,
                  .finish_required = true },
 };
@@ -62,8 +66,10 @@ static const struct provider_type sim = {
     .wires = { &wire_openai_chat, &wire_openai_responses, &wire_anthropic_messages },
     .apis = all_apis,
     .default_model = "sim",
+    .background = true,
     .key_header = KEY_BEARER,
-    .dialect = { .token_limit_field = "max_tokens",
+    .dialect = { .prefill = PREFILL_PLAIN,
+                 .token_limit_field = "max_tokens",
                  .sends_stream_options = true,
                  .finish_required = true },
 };

@@ -13,13 +13,24 @@
 #include "core/base/bytes.h"
 #include "core/policy/failure.h"
 
+/* How a server is given the beginning of the assistant's turn. */
+enum prefill_kind {
+    PREFILL_NONE,
+    PREFILL_PLAIN,  /* a last message of the assistant; some take it, others refuse or begin anew */
+    PREFILL_PREFIX, /* the same, with "prefix": true (Mistral, DeepSeek's beta) */
+    PREFILL_CONTINUE_FINAL /* the same, with continue_final_message (vLLM, SGLang) */
+};
+
 /* What differs between servers that speak the same API; flags, not copies. */
 struct dialect {
     const char *token_limit_field; /* "max_tokens", "max_completion_tokens"; NULL: send none */
     bool sends_stream_options;     /* accepts stream_options.include_usage */
-    bool finish_required;          /* false: [DONE] without a finish_reason is complete */
+    enum prefill_kind prefill;
+    bool finish_required; /* false: [DONE] without a finish_reason is complete */
 };
 
+/* How a broken answer is gone on with: the answer so far as the beginning of the assistant's turn,
+ * or shown to the model with the request to continue. */
 enum continuation { CONTINUATION_NONE, CONTINUATION_PREFILL, CONTINUATION_INSTRUCTED };
 
 /* What a request is made of. All borrowed. */
@@ -31,8 +42,8 @@ struct question {
     const json_t *body;    /* a whole body in the API's own shape (request.json), or NULL;
                               model and stream are put in when absent, prompt is ignored */
     enum continuation continuation;
-    struct slice partial;
-    bool background;       /* Responses only: may be resumed by cursor */
+    struct slice partial; /* of a continuation: the answer so far; valid UTF-8 */
+    bool background;      /* Responses only: may be resumed by cursor */
 };
 
 enum { USAGE_UNKNOWN = -1 };
@@ -78,7 +89,11 @@ struct wire {
     const char *name;        /* "openai-responses", "openai-chat", "anthropic-messages" */
     const char *path;        /* after the base URL with its /v1: "/chat/completions" */
     const char *models_path; /* "/models" */
-    bool trims_prefill; /* white space at the end of a prefill is left out */
+    bool trims_prefill;      /* white space at the end of a prefill is left out */
+
+    /* Appends the path behind the base URL under which a response in the background is attached to
+     * behind facts->sequence_number, and that which stops it. False: no memory, or an id that does
+     * not belong into a URL. NULL: the API has no such thing. */
     bool (*write_resume_path)(const struct decoder_facts *facts, struct bytes *out);
     bool (*write_cancel_path)(const struct decoder_facts *facts, struct bytes *out);
 
@@ -103,11 +118,12 @@ const struct decoder_facts *decoder_facts(const struct decoder *decoder);
 /* The answer as the provider's own message object (response.json), new reference; text and
  * reasoning: all that the decoder gave to gain. NULL: no memory, or nothing arrived. */
 json_t *decoder_message(const struct decoder *decoder, struct slice text, struct slice reasoning);
-static inline void decoder_resume(struct decoder *d, struct slice t) {}
-static inline void decoder_shift_text(struct decoder *d, ptrdiff_t t) {}
-static inline bool wire_refuses_prefill(const struct failure *f) { return false; }
-static inline bool wire_refuses_background(const struct failure *f) { return false; }
-static inline int wire_prefill_support(const struct wire *w, const struct dialect *d, const char *m) { return 2; }
+/* Goes on with the bytes of a stream that was attached to again: what of an event had come is
+ * forgotten, events that were here before are skipped. */
+void decoder_resume(struct decoder *decoder, struct slice content_type);
+/* Its answer is the end of a longer one: its text from offset x on is at x + shift there. What
+ * decoder_message is given then is the whole. */
+void decoder_shift_text(struct decoder *decoder, ptrdiff_t shift);
 void decoder_destroy(struct decoder *decoder);
 
 extern const struct wire wire_openai_responses;

@@ -1,16 +1,10 @@
 #include "core/providers/chat_decoder.h"
 #include "core/providers/models_list.h"
 #include "core/providers/request_body.h"
+#include "core/providers/turns.h"
 #include "core/providers/wire.h"
 
-static bool write_messages(const struct question *question, struct bytes *out) {
-    bool good = bytes_append_text(out, "[");
-    if (question->system.length)
-        good = good && request_body_message(out, "system", question->system) &&
-               bytes_append_text(out, ",");
-    return good && request_body_message(out, "user", question->prompt) &&
-           bytes_append_text(out, "]");
-}
+static const struct turns_style style = { .has_system = true };
 
 static bool write_request(const struct question *question, const struct dialect *dialect,
                           struct bytes *out) {
@@ -22,8 +16,14 @@ static bool write_request(const struct question *question, const struct dialect 
     body.good = body.good && bytes_append_text(out, "true");
     if (dialect->sends_stream_options)
         request_body_json(&body, "stream_options", "{\"include_usage\":true}");
+    bool goes_on = question->continuation == CONTINUATION_PREFILL &&
+                   dialect->prefill == PREFILL_CONTINUE_FINAL;
+    if (goes_on) {
+        request_body_json(&body, "continue_final_message", "true");
+        request_body_json(&body, "add_generation_prompt", "false");
+    }
     request_body_own(&body, "messages");
-    body.good = body.good && write_messages(question, out);
+    body.good = body.good && turns_write(out, question, dialect, &style);
     return request_body_end(&body, "messages");
 }
 

@@ -41,6 +41,7 @@ static bool asks_for_structure(const struct settings *settings) {
 static bool has_cursor(const struct request *request, const struct leg *leg) {
     const struct attempt *newest = attempt_newest(request);
     if (!newest || newest->target != leg->target || !request->decoder) return false;
+    if (request->seam) return false; // text that it still held is behind the cursor, and gone
     const struct decoder_facts *facts = decoder_facts(request->decoder);
     return leg->target->config->background && leg->target->config->wire->write_resume_path &&
            !(leg->model && leg->model->refuses_background) && facts->response_id[0] &&

@@ -222,6 +222,15 @@ static struct slice rest_of(struct upstream *upstream, struct slice full, const 
     return (struct slice){ full.data + length - back, full.length - length + back };
 }
 
+static size_t store(struct upstream *upstream, size_t prompt, struct slice text) {
+    size_t number = upstream->stored_count++ % UPSTREAM_STORED;
+    struct stored *stored = &upstream->stored[number];
+    stored->prompt = prompt;
+    stored->length = text.length < sizeof(stored->text) ? text.length : sizeof(stored->text);
+    memcpy(stored->text, text.data, stored->length);
+    return number;
+}
+
 static void answer_prompt(struct exchange *exchange, const struct character *character,
                           const struct asked *asked) {
     struct upstream *upstream = exchange->upstream;
@@ -242,16 +251,16 @@ static void answer_prompt(struct exchange *exchange, const struct character *cha
     if (asked->continues)
         text = rest_of(upstream, text, asked->partial, character->continuation, scratch,
                        sizeof(scratch));
-    snprintf(id, sizeof(id), "resp_%zu", asked->prompt);
+    snprintf(id, sizeof(id), "resp_%zu", store(upstream, asked->prompt, text));
     bodies_write(&exchange->body, character->wire, id, text, 0, &upstream->random);
 }
 
 // "…/responses/resp_7?stream=true&starting_after=4"
-static bool is_resume(const char *url, size_t *prompt_out, size_t *after_out) {
+static bool is_resume(const char *url, size_t *stored_out, size_t *after_out) {
     const char *id = strstr(url, "/responses/resp_");
     const char *after = strstr(url, "starting_after=");
-    return id && after && sscanf(id, "/responses/resp_%zu", prompt_out) == 1 &&
-           sscanf(after, "starting_after=%zu", after_out) == 1 && *prompt_out < UPSTREAM_PROMPTS;
+    return id && after && sscanf(id, "/responses/resp_%zu", stored_out) == 1 &&
+           sscanf(after, "starting_after=%zu", after_out) == 1 && *stored_out < UPSTREAM_STORED;
 }
 
 static void note_prompt(struct upstream *upstream, size_t prompt) {
@@ -266,16 +275,16 @@ static void cast(struct exchange *exchange, const struct transfer_request *reque
     const char *port = strstr(request->url, "127.0.0.1:");
     size_t which = port ? (size_t)(atoi(port + strlen("127.0.0.1:")) - PORT_FIRST) : 0;
     const struct character *character = &upstream->characters[which];
-    size_t prompt = 0;
+    size_t number = 0;
     size_t after = 0;
     assert(which < UPSTREAM_PROVIDERS);
     exchange->status = 200;
-    if (is_resume(request->url, &prompt, &after)) {
-        char full[8192];
-        struct slice text = { full, upstream_answer(prompt, full, sizeof(full)) };
+    if (is_resume(request->url, &number, &after)) {
+        const struct stored *stored = &upstream->stored[number];
+        struct slice text = { stored->text, stored->length };
         char id[32];
-        note_prompt(upstream, prompt);
-        snprintf(id, sizeof(id), "resp_%zu", prompt);
+        note_prompt(upstream, stored->prompt);
+        snprintf(id, sizeof(id), "resp_%zu", number);
         bodies_write(&exchange->body, WIRE_RESPONSES, id, text, after + 1, &upstream->random);
         if (!character->has_cursor)
             fail_with(exchange, 404, "{\"error\":{\"message\":\"no such response\"}}");

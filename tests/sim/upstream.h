@@ -36,7 +36,14 @@ struct character {
     bool tells_retry_after;
 };
 
-enum { UPSTREAM_PROVIDERS = 3, UPSTREAM_PROMPTS = 8 };
+enum { UPSTREAM_PROVIDERS = 3, UPSTREAM_PROMPTS = 8, UPSTREAM_STORED = 64 };
+
+/* A response that can be attached to again. */
+struct stored {
+    size_t prompt;
+    size_t length;
+    char text[2048];
+};
 
 struct exchange;
 
@@ -52,7 +59,9 @@ struct upstream {
     uint64_t started; /* POSTs and resumes; neither listings nor cancels */
     uint64_t started_for[UPSTREAM_PROMPTS];
     bool forbidden[UPSTREAM_PROMPTS]; /* cancelled or ended: nothing may be sent for it */
-    const char *wrong;                /* first thing that must never happen; NULL: all is well */
+    struct stored stored[UPSTREAM_STORED];
+    size_t stored_count;
+    const char *wrong; /* first thing that must never happen; NULL: all is well */
 };
 
 void upstream_init(struct upstream *upstream, struct clock *clock, struct timers *timers,

@@ -378,7 +378,7 @@ static bool start_transfer(struct request *request) {
     struct transport *transport = leg->target->engine->parts.transport;
     struct transfer_request transfer = {
         .url = request->url ? request->url : leg->target->url,
-        .body = bytes_slice(&request->body),
+        .body = request->body.length ? bytes_slice(&request->body) : (struct slice){ 0 }, // GET
         .headers = leg->target->headers,
         .secret_header = leg->target->secret_header,
         .ca_file = leg->target->config->ca_file,

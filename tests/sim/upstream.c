@@ -279,6 +279,8 @@ static void cast(struct exchange *exchange, const struct transfer_request *reque
     size_t after = 0;
     assert(which < UPSTREAM_PROVIDERS);
     exchange->status = 200;
+    bool is_get = is_resume(request->url, &number, &after) || strstr(request->url, "/models");
+    if (is_get != !request->body.data) upstream->wrong = "the wrong HTTP method";
     if (is_resume(request->url, &number, &after)) {
         const struct stored *stored = &upstream->stored[number];
         struct slice text = { stored->text, stored->length };

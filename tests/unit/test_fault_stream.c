@@ -228,6 +228,40 @@ static void test_a_stall_is_silence_and_then_all_the_rest(void **state) {
     }
 }
 
+static void test_a_stall_lasts_however_often_it_is_asked(void **state) {
+    static const char *const rules[] = { "stall after_chunks=1 for=2", "stall after_chunks=1" };
+    struct bytes text = load(samples[0].file);
+    for (size_t i = 0; i < 2; i++) {
+        struct fault_target target = { NULL, "m", samples[0].wire, &dialect };
+        struct fault fault = fault_of(rules[i]);
+        struct fault_stream stream;
+        assert_true(
+            fault_stream_init(&stream, &fault, &target, 200, slice_of("text/event-stream")));
+        assert_true(fault_stream_feed(&stream, bytes_slice(&text)));
+        while (fault_stream_next(&stream, 0).step == FAULT_STEP_GIVE)
+            continue;
+        assert_int_equal(fault_stream_next(&stream, TIME_S).step, FAULT_STEP_WAIT);
+        assert_int_equal(fault_stream_next(&stream, 2 * TIME_S).step,
+                         i == 0 ? FAULT_STEP_GIVE : FAULT_STEP_WAIT);
+        fault_stream_finish(&stream);
+    }
+    bytes_finish(&text);
+}
+
+static void test_what_opens_an_answer_is_given_before_its_first_chunk_fails(void **state) {
+    for (size_t i = 0; i < SAMPLES; i++) {
+        struct bytes text = load(samples[i].file);
+        struct outcome outcome =
+            run(&samples[i], bytes_slice(&text), "disconnect after_chunks=0", SIZE_MAX);
+        const char *chunk = strstr(text.data, "Hel");
+        assert_true(outcome.out.length > 0);
+        assert_true(outcome.out.length < (size_t)(chunk - text.data));
+        assert_memory_equal(outcome.out.data, text.data, outcome.out.length);
+        bytes_finish(&outcome.out);
+        bytes_finish(&text);
+    }
+}
+
 static void test_slow_is_a_wait_between_chunks(void **state) {
     for (size_t i = 0; i < SAMPLES; i++) {
         struct bytes text = load(samples[i].file);
@@ -296,6 +330,8 @@ int main(void) {
         cmocka_unit_test(test_however_the_network_split_it_the_same_comes_out),
         cmocka_unit_test(test_lines_may_end_in_any_way),
         cmocka_unit_test(test_a_stall_is_silence_and_then_all_the_rest),
+        cmocka_unit_test(test_a_stall_lasts_however_often_it_is_asked),
+        cmocka_unit_test(test_what_opens_an_answer_is_given_before_its_first_chunk_fails),
         cmocka_unit_test(test_slow_is_a_wait_between_chunks),
         cmocka_unit_test(test_an_error_reply_passes_whatever_the_fault),
         cmocka_unit_test(test_an_answer_in_one_piece_is_cut_in_it),

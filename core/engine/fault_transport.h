@@ -3,8 +3,7 @@
  * provider say, at the seam where a network would: what is above it is the real path.
  *
  *   refuse, reset, timeout, and replies (rate_limit, server, overloaded): nothing goes out
- *   disconnect, truncate, stall, error, malformed, no_terminal, slow, split: a real answer is
- * spoilt
+ *   disconnect, truncate, stall, error, malformed, no_terminal, slow, split: a real one is spoilt
  *
  * A transfer without rules, or whose rules draw nothing, is the other transport's own.
  */
@@ -27,8 +26,8 @@ struct fault_transport_parts {
 
 /* NULL: no memory. */
 struct fault_transport *fault_transport_create(const struct fault_transport_parts *parts);
-void fault_transport_destroy(
-    struct fault_transport *faults); /* no transfer is left; accepts NULL */
+/* No transfer is left; accepts NULL. */
+void fault_transport_destroy(struct fault_transport *faults);
 
 /* What the engine is given. transfer_request.faults need not outlive its start, but for the wire
  * and the dialect that it names. */

@@ -18,6 +18,7 @@ struct fs_parts {
     const char *mountpoint;     /* borrowed; absolute */
     const char *version_text;   /* what the file version says; borrowed */
     const json_t *config_shown; /* what config.json says; borrowed */
+    bool faults;                /* failures may be rehearsed at every provider, not only at sim */
     void (*ready)(void *owner); /* the kernel's INIT was answered: the tree is usable */
     void *owner;
 };

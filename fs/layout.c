@@ -43,6 +43,8 @@ static const struct entry entries[] = {
       .setting = &setting_system },
     { IN, "options.json", REGULAR(0600), .kind = &kind_setting, .text = &text_options,
       .setting = &setting_options },
+    { IN, "faults", REGULAR(0600), .kind = &kind_faults, .text = &text_faults,
+      .is_rehearsal = true },
     { IN, "requests", DIRECTORY(0700), .holds = DIRECTORY_REQUESTS },
 #undef IN
 

@@ -59,6 +59,14 @@ static bool find_provider(struct fs *fs, const char *name, struct node *node) {
     return false;
 }
 
+// A route's failures are those of its providers.
+static bool is_shown(const struct fs *fs, const struct node *node) {
+    if (!node->entry->is_rehearsal) return true;
+    const struct provider_config *config = provider_config(node->provider);
+    if (config_is_route(config)) return false;
+    return fs->parts.faults || strcmp(config->type->name, "sim") == 0;
+}
+
 // Fills in whom a nameless entry stands for.
 static bool find_nameless(struct fs *fs, const char *name, struct node *node) {
     if (node->entry->holds == DIRECTORY_PROVIDER) return find_provider(fs, name, node);
@@ -74,6 +82,7 @@ int tree_lookup(struct fs *fs, const struct node *directory, const char *name,
     if (!node.entry) return ERROR_NO_NAME;
     if (!node.entry->name && !find_nameless(fs, name, &node)) return ERROR_NO_NAME;
     if (S_ISLNK(node.entry->mode) && !tree_link_target(&node)) return ERROR_NO_NAME;
+    if (!is_shown(fs, &node)) return ERROR_NO_NAME;
     *node_out = node;
     return 0;
 }
@@ -103,14 +112,15 @@ struct request *node_request(const struct node *node) {
 // request's serial, which stays in its place however many come and go.
 enum { COOKIE_DOT = 1, COOKIE_DOT_DOT = 2, COOKIE_NAMELESS = 2 + INODE_ENTRIES_MAX };
 
-static bool next_entry(const struct node *directory, uint64_t *cookie, struct node *node,
-                       const char **name_out) {
+static bool next_entry(const struct fs *fs, const struct node *directory, uint64_t *cookie,
+                       struct node *node, const char **name_out) {
     for (size_t i = *cookie - COOKIE_DOT_DOT + 1; i <= layout_count(); i++) {
         const struct entry *entry = layout_entry(i);
         if (entry->in != directory->entry->holds || !entry->name) continue;
         *node = *directory;
         node->entry = entry;
         if (S_ISLNK(entry->mode) && !tree_link_target(node)) continue;
+        if (!is_shown(fs, node)) continue;
         *cookie = COOKIE_DOT_DOT + i;
         *name_out = entry->name;
         return true;
@@ -163,7 +173,8 @@ bool tree_next(struct fs *fs, const struct node *directory, uint64_t *cookie, st
         if (*cookie == COOKIE_DOT_DOT) tree_parent(directory, node_out);
         return true;
     }
-    if (*cookie < COOKIE_NAMELESS && next_entry(directory, cookie, node_out, name_out)) return true;
+    if (*cookie < COOKIE_NAMELESS && next_entry(fs, directory, cookie, node_out, name_out))
+        return true;
     return next_nameless(fs, directory, cookie, node_out, name_out);
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/engine/engine.h"
 #include "core/engine/event_kinds.h"
+#include "core/engine/fault_transport.h"
 #include "core/io/http.h"
 #include "core/io/loop.h"
 #include "core/io/spill_file.h"
@@ -38,6 +39,7 @@ struct program {
     struct timers timers;
     struct loop *loop;
     struct http *http;
+    struct fault_transport *faults;
     struct spill_file *spill;
     struct engine *engine;
     struct fs *fs;
@@ -140,11 +142,15 @@ static bool build(struct program *program) {
     if (!program->loop) return false;
     program->http = http_create(program->loop, &program->timers, &program->clock);
     if (!program->http) return false;
+    struct fault_transport_parts faults = { http_transport(program->http), &program->timers,
+                                            &program->clock, random_seed() };
+    program->faults = fault_transport_create(&faults);
+    if (!program->faults) return false;
     if (!make_spill(program)) return false;
     struct engine_parts engine = {
         .clock = &program->clock,
         .timers = &program->timers,
-        .transport = http_transport(program->http),
+        .transport = fault_transport_transport(program->faults),
         .random_seed = random_seed(),
         .spill = program->spill ? spill_file_spill(program->spill) : NULL,
         .memory_max = (size_t)program->config->max_memory,
@@ -165,6 +171,7 @@ static bool make_session(struct program *program) {
         .mountpoint = program->options.mountpoint,
         .version_text = program->version,
         .config_shown = program->config->shown,
+        .faults = program->options.faults,
         .ready = tree_is_usable,
         .owner = program,
     };
@@ -202,6 +209,7 @@ static void tear_down(struct program *program) {
         fs_destroy(program->fs);
     }
     engine_destroy(program->engine);
+    fault_transport_destroy(program->faults);
     http_destroy(program->http);
     loop_destroy(program->loop);
     spill_file_destroy(program->spill);

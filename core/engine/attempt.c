@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/engine/fault_target.h"
 #include "core/engine/state.h"
 
 enum { HEADERS_JUDGED_MAX = 128 };
@@ -376,6 +377,12 @@ static bool start_transfer(struct request *request) {
     };
     struct leg *leg = request->leg;
     struct transport *transport = leg->target->engine->parts.transport;
+    struct fault_target faults = {
+        .rules = leg->target->faults,
+        .model = request->is_listing ? NULL : leg->settings->model,
+        .wire = leg->target->config->wire,
+        .dialect = &leg->target->config->type->dialect,
+    };
     struct transfer_request transfer = {
         .url = request->url ? request->url : leg->target->url,
         .body = request->body.length ? bytes_slice(&request->body) : (struct slice){ 0 }, // GET
@@ -383,6 +390,7 @@ static bool start_transfer(struct request *request) {
         .secret_header = leg->target->secret_header,
         .ca_file = leg->target->config->ca_file,
         .fresh_connection = leg->wants_fresh_connection,
+        .faults = leg->target->faults ? &faults : NULL,
     };
     leg->wants_fresh_connection = false;
     request->transfer = transport->start(transport, &transfer, &events, request);

@@ -73,13 +73,23 @@ static size_t escape(unsigned long character, struct slice raw, char out[8]) {
     return raw.length;
 }
 
+static bool is_plain(char byte) {
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
 static void write_inside(struct event *event, struct slice text) {
     size_t written = 0;
     while (text.length) {
-        unsigned long character;
         char escaped[8];
-        size_t taken = take_character(text, &character);
-        size_t length = escape(character, (struct slice){ text.data, taken }, escaped);
+        size_t taken = 1;
+        size_t length = 1;
+        if (is_plain(text.data[0])) {
+            escaped[0] = text.data[0]; // nearly always
+        } else {
+            unsigned long character;
+            taken = take_character(text, &character);
+            length = escape(character, (struct slice){ text.data, taken }, escaped);
+        }
         if (written + length > EVENT_TEXT_MAX) {
             event->is_cut = true;
             return;

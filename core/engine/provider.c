@@ -5,6 +5,7 @@
 
 #include "core/base/text.h"
 #include "core/engine/state.h"
+#include "core/policy/fault_rules.h"
 
 static char *join(const char *a, const char *b) {
     size_t length = strlen(a);
@@ -172,6 +173,7 @@ void provider_destroy(struct provider *provider) {
     settings_release(provider->settings);
     free(provider->members);
     free(provider->last_error);
+    free(provider->faults);
     free(provider->headers);
     free(provider->url);
     free(provider->base_url);
@@ -241,6 +243,11 @@ bool provider_command_breaker(struct provider *provider, struct slice text) {
         return true;
     }
     return false;
+}
+
+struct fault_rules *provider_faults(struct provider *provider) {
+    if (!provider->faults) provider->faults = calloc(1, sizeof(*provider->faults));
+    return provider->faults;
 }
 
 static const char *route_state_name(const struct provider *route) {

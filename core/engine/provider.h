@@ -7,6 +7,8 @@
 #include "core/engine/engine.h"
 #include "core/engine/request.h"
 
+struct fault_rules;
+
 const char *provider_name(const struct provider *provider);
 const struct provider_config *provider_config(const struct provider *provider);
 
@@ -26,6 +28,9 @@ const char *provider_set_options(struct provider *provider, struct slice text);
 
 /* "open", "close", "reset", "auto", white space around it allowed. False: not a command. */
 bool provider_command_breaker(struct provider *provider, struct slice text);
+
+/* The failures to rehearse with it. NULL: no memory. */
+struct fault_rules *provider_faults(struct provider *provider);
 
 /* Requests, newest first; a request that is evicted leaves the list. */
 struct request *provider_newest_request(const struct provider *provider); /* NULL: none yet */

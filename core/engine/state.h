@@ -61,6 +61,7 @@ struct provider {
     struct model_states models;
     struct pacer pacer;
     struct retry_budget budget;
+    struct fault_rules *faults; /* NULL: none were ever asked for */
     struct alerts alerts;
     struct timer alert_timer;   /* when time alone may end an alert */
     struct timer release_timer; /* looks at the queue again when the pacer lets somebody through */

@@ -11,6 +11,8 @@
 #include "core/base/bytes.h"
 #include "core/policy/failure.h"
 
+struct fault_target;
+
 /* All borrowed until the transfer is done or cancelled. */
 struct transfer_request {
     const char *url;
@@ -19,6 +21,7 @@ struct transfer_request {
     const char *secret_header;  /* the header with the key, or NULL; lives in locked memory */
     const char *ca_file;        /* NULL: the system's authorities */
     bool fresh_connection;      /* do not reuse a kept-alive one */
+    const struct fault_target *faults; /* NULL: none is rehearsed; read at the start only */
 };
 
 struct transfer_result {

@@ -17,6 +17,7 @@ extern const struct kind kind_breaker;   /* breaker.c */
 extern const struct kind kind_cancel;    /* cancel.c */
 extern const struct kind kind_setting;   /* setting.c */
 extern const struct kind kind_journal;   /* journal.c */
+extern const struct kind kind_faults;    /* faults.c */
 
 extern const struct journal journal_events;
 extern const struct journal journal_alerts;
@@ -39,6 +40,7 @@ extern const struct text text_breaker;
 extern const struct text text_model;
 extern const struct text text_system;
 extern const struct text text_options;
+extern const struct text text_faults;
 /* and of a request. */
 extern const struct text text_sent_prompt;
 extern const struct text text_request_status;

@@ -3,6 +3,7 @@
 
 #include "core/base/text.h"
 #include "core/engine/report.h"
+#include "core/policy/fault_rules.h"
 #include "fs/kinds/kinds.h"
 #include "fs/state.h"
 
@@ -81,6 +82,11 @@ static bool render_options(struct fs *fs, const struct node *node, struct bytes 
     return append_line(out, options.length ? options : slice_of("{}"));
 }
 
+static bool render_faults(struct fs *fs, const struct node *node, struct bytes *out) {
+    const struct fault_rules *rules = provider_faults(node->provider);
+    return rules && fault_rules_print(rules, out);
+}
+
 const struct text text_provider_status = { .render = render_provider_status };
 const struct text text_provider_error = { .render = render_provider_error };
 const struct text text_breaker = { .render = render_breaker };
@@ -88,6 +94,7 @@ const struct text text_last_prompt = { .render = render_last_prompt, .length = c
 const struct text text_model = { .render = render_model };
 const struct text text_system = { .render = render_system };
 const struct text text_options = { .render = render_options };
+const struct text text_faults = { .render = render_faults };
 
 // ---- a request ----
 

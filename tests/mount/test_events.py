@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import threading
 import time
@@ -326,3 +327,63 @@ def test_a_reader_may_begin_again(held):
         (held / "fake").write(toggles(4), "breaker")
         file.seek(0)
         assert file.read() == held.read("events")
+
+
+# Numbered lines, so that each can be told from all others.
+
+
+class Numbered:
+    """Each write to faults that has no meaning is an event, and says its number."""
+
+    def __init__(self, path):
+        self.descriptor = os.open(path, os.O_WRONLY)
+        self.count = 0
+
+    def add(self, count):
+        for _ in range(count):
+            self.count += 1
+            try:
+                os.write(self.descriptor, b"x%d" % self.count)
+            except OSError:
+                pass
+
+
+@pytest.fixture
+def numbered(mounted, server):
+    provider = {"type": "openai-compatible", "base_url": server.url, "model": "fake"}
+    mount = mounted({"fake": provider}, arguments=("-o", "faults"))
+    mount.numbered = Numbered(mount.path / "fake" / "faults")
+    yield mount
+    os.close(mount.numbered.descriptor)
+
+
+def numbers_in(text):
+    return [int(found) for found in re.findall(r'fault \\"x(\d+)\\"', text)]
+
+
+def test_followers_get_each_line_once_and_in_order_while_others_are_forgotten(numbered):
+    numbered.start("tail -n +1 -f -s 0.02 mount/events > followed")
+    followed = numbered.folder / "followed"  # a pipe would fill and hold it up
+    eventually(lambda: followed.exists() and followed.read_text())
+    with open(numbered.path / "events") as file:
+        text = ""
+        for _ in range(8):
+            numbered.numbered.add(3000)
+            text += file.read()
+    assert numbers_in(text) == list(range(1, 24001))
+    eventually(lambda: numbers_in(followed.read_text())[-1:] == [24000])
+    assert numbers_in(followed.read_text()) == list(range(1, 24001))
+
+
+def test_whoever_was_too_slow_goes_on_at_the_oldest_line_kept(numbered):
+    numbered.numbered.add(5)
+    with open(numbered.path / "events", "rb", buffering=0) as file:
+        text = file.read(700)
+        numbered.numbered.add(15000)
+        while piece := file.read(999):
+            text += piece
+    assert all(lines_of(text.decode()))
+    numbers = numbers_in(text.decode())
+    assert numbers[0] == 1
+    assert numbers[-10000:] == list(range(5006, 15006))
+    assert len(numbers) <= 10000 + 5

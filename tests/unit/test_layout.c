@@ -26,7 +26,7 @@ static void test_each_directory_holds_the_files_of_the_manual(void **state) {
           { "README", "status", "metrics", "events", "alerts", "config.json", "version" } },
         { DIRECTORY_PROVIDER,
           { "prompt", "response", "reasoning", "wait", "status", "breaker", "error", "models",
-            "model", "system", "options.json", "request.json", "response.json", "requests" } },
+            "model", "system", "options.json", "faults", "request.json", "response.json", "requests" } },
         { DIRECTORY_REQUESTS, { "latest" } },
         { DIRECTORY_REQUEST,
           { "prompt", "response", "reasoning", "status", "error", "attempts", "wait", "cancel",

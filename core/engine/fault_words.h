@@ -1,0 +1,17 @@
+/*
+ * fault_words: how each wire says what a rehearsed failure has to say. Pure.
+ */
+#ifndef ASKFS_CORE_ENGINE_FAULT_WORDS_H
+#define ASKFS_CORE_ENGINE_FAULT_WORDS_H
+
+#include "core/engine/fault_target.h"
+
+/* Of a fault that is a reply: rate_limit, server, overloaded. */
+int fault_reply_status(const struct fault *fault, const struct wire *wire);
+/* Appends its body. False: no memory. */
+bool fault_write_reply(const struct fault *fault, const struct wire *wire, struct bytes *out);
+
+/* Appends the event that tells of an error inside a stream. False: no memory. */
+bool fault_write_event(enum fault_error error, const struct wire *wire, struct bytes *out);
+
+#endif

@@ -10,6 +10,16 @@
 #include "core/engine/store.h"
 #include "tests/unit/fake_spill.h"
 
+// Linked with --wrap=realloc: a test says how many more calls are answered; -1: all.
+static int memory_left = -1;
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size) {
+    if (memory_left == 0) return NULL;
+    if (memory_left > 0) memory_left--;
+    return __real_realloc(memory, size);
+}
+
 enum { KIB = 1 << 10, MIB = 1 << 20, BLOCK = SPILL_BLOCK_BYTES };
 
 /* A pool with its disk, and one store. */
@@ -301,6 +311,24 @@ static void test_a_cleared_store_starts_anew(void **state) {
     world_end(world);
 }
 
+static void test_where_memory_ends_the_text_does_and_all_of_it_is_kept(void **state) {
+    bool was_enough = false;
+    for (int calls = 0; !was_enough; calls++) {
+        struct world *world = world_of(1 * MIB, 64 * KIB);
+        memory_left = calls;
+        was_enough = grow(&world->store, 700 * KIB, 300);
+        size_t kept = store_length(&world->store);
+        struct slice front = store_read(&world->store, 0, 100); // it may need its scratch
+        assert_true(front.length == (kept < 100 ? kept : 100) || (front.length == 0 && kept));
+        memory_left = -1;
+        expect_text(&world->store, kept);
+        assert_true(grow(&world->store, 800 * KIB, 300)); // and it goes on when there is some
+        expect_text(&world->store, 800 * KIB);
+        world_end(world);
+        assert_true(calls < 100);
+    }
+}
+
 static void test_storage_that_was_never_a_store_can_be_finished(void **state) {
     struct store store = { .pool = NULL };
     struct store_pool pool = { .spill = NULL };
@@ -324,6 +352,7 @@ int main(void) {
         cmocka_unit_test(test_an_append_that_fails_half_way_changes_nothing),
         cmocka_unit_test(test_a_text_can_be_cut_anywhere_and_grow_again),
         cmocka_unit_test(test_a_cleared_store_starts_anew),
+        cmocka_unit_test(test_where_memory_ends_the_text_does_and_all_of_it_is_kept),
         cmocka_unit_test(test_storage_that_was_never_a_store_can_be_finished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

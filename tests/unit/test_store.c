@@ -7,8 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/engine/store.h"
-#include "tests/unit/fake_spill.h"
+#include "tests/unit/store_world.h"
 
 // Linked with --wrap=realloc: a test says how many more calls are answered; -1: all.
 static int memory_left = -1;
@@ -18,66 +17,6 @@ void *__wrap_realloc(void *memory, size_t size) {
     if (memory_left == 0) return NULL;
     if (memory_left > 0) memory_left--;
     return __real_realloc(memory, size);
-}
-
-enum { KIB = 1 << 10, MIB = 1 << 20, BLOCK = SPILL_BLOCK_BYTES };
-
-/* A pool with its disk, and one store. */
-struct world {
-    struct fake_spill disk;
-    struct store_pool pool;
-    struct store store;
-};
-
-static struct world *world_of(size_t pool_max, size_t store_max) {
-    struct world *world = calloc(1, sizeof(*world));
-    fake_spill_init(&world->disk);
-    store_pool_init(&world->pool, &world->disk.spill, pool_max);
-    store_init(&world->store, &world->pool, SIZE_MAX / 2, store_max);
-    return world;
-}
-
-static void world_end(struct world *world) {
-    store_finish(&world->store);
-    assert_int_equal(store_pool_memory(&world->pool), 0);
-    assert_int_equal(store_pool_spilled(&world->pool), 0);
-    assert_int_equal(world->disk.count, 0);
-    assert_null(world->pool.first);
-    assert_null(world->pool.last);
-    assert_null(world->pool.finished_last);
-    store_pool_finish(&world->pool);
-    free(world);
-}
-
-// The byte at an offset of every text here.
-static char byte_at(size_t offset) {
-    return (char)('a' + offset % 23 + offset / 1000 % 3);
-}
-
-// Brings the text to length, in pieces.
-static bool grow(struct store *store, size_t length, size_t piece) {
-    char text[256 * KIB];
-    assert_true(piece <= sizeof(text));
-    while (store_length(store) < length) {
-        size_t at = store_length(store);
-        size_t count = length - at < piece ? length - at : piece;
-        for (size_t i = 0; i < count; i++)
-            text[i] = byte_at(at + i);
-        if (!store_append(store, (struct slice){ text, count })) return false;
-    }
-    return true;
-}
-
-static void expect_text(const struct store *store, size_t length) {
-    assert_int_equal(store_length(store), length);
-    for (size_t at = 0; at < length;) {
-        struct slice slice = store_read(store, at, 100000);
-        assert_int_equal(slice.length, length - at < 100000 ? length - at : 100000);
-        for (size_t i = 0; i < slice.length; i++)
-            if (slice.data[i] != byte_at(at + i)) fail_msg("wrong byte at %zu", at + i);
-        at += slice.length;
-    }
-    assert_int_equal(store_read(store, length, 1).length, 0);
 }
 
 static void test_a_small_answer_is_memory_and_nothing_else(void **state) {
@@ -178,139 +117,6 @@ static void test_what_cannot_be_read_back_is_empty_and_counted(void **state) {
     world_end(world);
 }
 
-static void test_past_the_limit_of_all_the_finished_go_out_first_then_the_oldest(void **state) {
-    struct world *world = world_of(1 * MIB, 1 * MIB);
-    struct store stores[4];
-    assert_true(grow(&world->store, 150 * KIB, 5000)); // the oldest; it goes on
-    for (int i = 0; i < 4; i++) {
-        store_init(&stores[i], &world->pool, SIZE_MAX / 2, 1 * MIB);
-        assert_true(grow(&stores[i], 200 * KIB, 5000));
-        store_shrink(&stores[i]); // all finish, in this order
-    }
-    assert_int_equal(world->disk.tries, 0);
-    struct store late;
-    store_init(&late, &world->pool, SIZE_MAX / 2, 1 * MIB);
-    int gone = 0;
-    for (size_t length = 0; gone < 4; length += 4 * KIB) {
-        assert_true(grow(&late, length, 1000));
-        if (stores[gone].length == 0) gone++;
-        for (int i = 0; i < 4; i++)
-            assert_int_equal(stores[i].length, i < gone ? 0 : 200 * KIB);
-        assert_int_equal(world->store.length, 150 * KIB); // after those
-        assert_true(store_pool_memory(&world->pool) <= 1 * MIB);
-    }
-    while (world->store.length) {
-        assert_int_equal(store_length(&late), late.length); // the newest of all
-        assert_true(grow(&late, store_length(&late) + 4 * KIB, 1000));
-    }
-    for (int i = 0; i < 4; i++) {
-        expect_text(&stores[i], 200 * KIB);
-        store_finish(&stores[i]);
-    }
-    expect_text(&world->store, 150 * KIB);
-    expect_text(&late, store_length(&late));
-    store_finish(&late);
-    world_end(world);
-}
-
-static void test_a_store_at_its_own_limit_sends_nobody_else_out(void **state) {
-    struct world *world = world_of(1 * MIB, 256 * KIB);
-    struct store finished;
-    store_init(&finished, &world->pool, SIZE_MAX / 2, 256 * KIB);
-    assert_true(grow(&finished, 100 * KIB, 1000));
-    store_shrink(&finished);
-    assert_true(grow(&world->store, 256 * KIB, 1000));
-    world->pool.memory_max = store_pool_memory(&world->pool) + 4 * KIB; // and some numbers
-    assert_true(grow(&world->store, 2 * MIB, 1000));
-    assert_int_equal(finished.length, 100 * KIB);
-    store_finish(&finished);
-    world_end(world);
-}
-
-static void test_a_full_disk_loses_nothing(void **state) {
-    struct world *world = world_of(1 * MIB, 256 * KIB);
-    world->disk.count_max = 10;
-    assert_true(grow(&world->store, 1 * MIB, 1000));
-    assert_int_equal(world->disk.count, 10);
-    assert_int_equal(store_pool_error(&world->pool), ENOSPC);
-    assert_true(grow(&world->store, 2 * MIB, 1000));     // in memory
-    assert_true(store_pool_failures(&world->pool) <= 3); // and the disk is not asked each time
-    expect_text(&world->store, 2 * MIB);
-    world->disk.count_max = 1000; // somebody made room
-    assert_true(grow(&world->store, 4 * MIB, 1000));
-    assert_int_equal(store_pool_error(&world->pool), 0);
-    assert_true(world->store.length < 1 * MIB);
-    expect_text(&world->store, 4 * MIB);
-    world_end(world);
-}
-
-static void test_a_broken_write_is_tried_again_and_leaves_the_text(void **state) {
-    struct world *world = world_of(100 * MIB, 256 * KIB);
-    world->disk.write_error = EIO;
-    assert_true(grow(&world->store, 300 * KIB, 1000));
-    assert_int_equal(store_pool_error(&world->pool), EIO);
-    assert_int_equal(world->disk.count, 0); // no block is kept for nothing
-    expect_text(&world->store, 300 * KIB);
-    world->disk.write_error = 0;
-    assert_true(grow(&world->store, 3 * MIB, 1000));
-    assert_int_equal(store_pool_error(&world->pool), 0);
-    expect_text(&world->store, 3 * MIB);
-    world_end(world);
-}
-
-static void test_without_a_disk_the_hard_limit_ends_an_answer_and_keeps_its_text(void **state) {
-    struct world *world = world_of(1 * MIB, 256 * KIB);
-    world->pool.spill = NULL;
-    assert_false(grow(&world->store, 100 * MIB, 1000));
-    size_t kept = store_length(&world->store);
-    assert_true(kept > 2 * MIB);
-    assert_true(store_pool_memory(&world->pool) <= STORE_HARD_LIMIT * MIB);
-    expect_text(&world->store, kept);
-    world->pool.memory_max = store_pool_memory(&world->pool) / STORE_HARD_LIMIT;
-    struct store small; // others may still have a little
-    store_init(&small, &world->pool, SIZE_MAX / 2, 256 * KIB);
-    assert_true(grow(&small, STORE_SPILLED_MIN, 100));
-    assert_false(store_append(&small, slice_of("a")));
-    expect_text(&small, STORE_SPILLED_MIN);
-    store_finish(&small);
-    world_end(world);
-}
-
-static void test_where_a_part_could_go_out_there_is_room_again(void **state) {
-    struct world *world = world_of(1 * MIB, 256 * KIB);
-    assert_true(grow(&world->store, 200 * KIB, 200 * KIB));
-    world->pool.memory_max = store_pool_memory(&world->pool) / STORE_HARD_LIMIT;
-    world->disk.count_max = 1;
-    assert_true(grow(&world->store, 264 * KIB, 1000)); // a block's worth, and not more
-    assert_false(grow(&world->store, 265 * KIB, 1000));
-    assert_int_equal(store_pool_error(&world->pool), ENOSPC);
-    expect_text(&world->store, store_length(&world->store));
-    world_end(world);
-}
-
-static void test_giving_up_empty_memory_says_nothing_of_the_disk(void **state) {
-    struct world *world = world_of(1 * MIB, 400 * KIB);
-    struct store empty;
-    struct store late;
-    store_init(&empty, &world->pool, SIZE_MAX / 2, 400 * KIB);
-    store_init(&late, &world->pool, SIZE_MAX / 2, 400 * KIB);
-    assert_true(grow(&empty, 200 * KIB, 200 * KIB));
-    store_clear(&empty);
-    world->disk.write_error = EIO;
-    assert_true(grow(&world->store, 500 * KIB, 1000));
-    assert_int_equal(store_pool_error(&world->pool), EIO);
-    world->pool.patience = 0;
-    world->pool.memory_max = store_pool_memory(&world->pool);
-    size_t tries = world->disk.tries;
-    assert_true(grow(&late, 100 * KIB, 100 * KIB)); // the memory of the empty one is enough
-    assert_int_equal(world->disk.tries, tries);
-    assert_int_equal(empty.capacity, 0);
-    assert_int_equal(store_pool_error(&world->pool), EIO);
-    store_finish(&empty);
-    store_finish(&late);
-    world_end(world);
-}
-
 static void test_an_append_past_the_maximum_changes_nothing(void **state) {
     struct world *world = world_of(100 * MIB, 64 * KIB);
     world->store.length_max = 200 * KIB;
@@ -396,13 +202,6 @@ int main(void) {
         cmocka_unit_test(test_a_read_crosses_blocks_and_reaches_into_memory),
         cmocka_unit_test(test_a_copy_is_the_whole_text_wherever_it_is),
         cmocka_unit_test(test_what_cannot_be_read_back_is_empty_and_counted),
-        cmocka_unit_test(test_past_the_limit_of_all_the_finished_go_out_first_then_the_oldest),
-        cmocka_unit_test(test_a_store_at_its_own_limit_sends_nobody_else_out),
-        cmocka_unit_test(test_a_full_disk_loses_nothing),
-        cmocka_unit_test(test_a_broken_write_is_tried_again_and_leaves_the_text),
-        cmocka_unit_test(test_without_a_disk_the_hard_limit_ends_an_answer_and_keeps_its_text),
-        cmocka_unit_test(test_where_a_part_could_go_out_there_is_room_again),
-        cmocka_unit_test(test_giving_up_empty_memory_says_nothing_of_the_disk),
         cmocka_unit_test(test_an_append_past_the_maximum_changes_nothing),
         cmocka_unit_test(test_an_append_that_fails_half_way_changes_nothing),
         cmocka_unit_test(test_a_text_can_be_cut_anywhere_and_grow_again),

@@ -50,7 +50,6 @@ void engine_destroy(struct engine *engine) {
     bytes_finish(&engine->gain.text);
     bytes_finish(&engine->gain.reasoning);
     bytes_finish(&engine->joined);
-    store_pool_finish(&engine->stores);
     events_destroy(engine->events);
     events_destroy(engine->alerts);
     store_pool_finish(&engine->stores);

@@ -145,7 +145,8 @@ static bool make_room(struct store *store, size_t more) {
     bool fits = store_pool_reserve(store->pool, growth); // this may send out the store itself
     if (store->length < store->capacity) return true;
     size_t capacity = grown_capacity(store, more);
-    return (fits || capacity <= STORE_SPILLED_MIN) && resize(store, capacity);
+    if (!fits) capacity = smaller(capacity, STORE_SPILLED_MIN);
+    return capacity > store->capacity && resize(store, capacity);
 }
 
 bool store_append(struct store *store, struct slice slice) {

@@ -22,6 +22,19 @@
 
 enum { BLOCK = SPILL_BLOCK_BYTES };
 
+// Linked with --wrap=openat64, which is what openat becomes: a file system may not know files that
+// never had a name.
+static bool knows_no_unnamed_files;
+int __real_openat64(int folder, const char *name, int flags, ...);
+int __wrap_openat64(int folder, const char *name, int flags, ...);
+int __wrap_openat64(int folder, const char *name, int flags, ...) {
+    if (knows_no_unnamed_files && (flags & O_TMPFILE) == O_TMPFILE) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return __real_openat64(folder, name, flags, 0600); // all that is made here has this mode
+}
+
 struct world {
     char folder[64];
     struct clock clock;
@@ -109,6 +122,24 @@ static void test_a_file_is_made_when_it_is_needed_and_has_no_name(void **state) 
     assert_int_equal(facts.st_nlink, 0);
     assert_int_equal(facts.st_mode & 07777, 0600);
     assert_true(fcntl(find_descriptor(world->folder), F_GETFD) & FD_CLOEXEC);
+    world_end(world);
+}
+
+static void test_where_files_must_have_a_name_it_is_taken_away_at_once(void **state) {
+    struct world *world = world_of(10);
+    char taken[128];
+    snprintf(taken, sizeof(taken), "%s/askfs-%d-0", world->folder, (int)getpid());
+    close(open(taken, O_CREAT | O_WRONLY, 0600)); // somebody's
+    knows_no_unnamed_files = true;
+    uint32_t block = allocate(world);
+    knows_no_unnamed_files = false;
+    write_block(world, block, 'a');
+    expect_block(world, block, 'a');
+    struct stat facts;
+    assert_int_equal(fstat(find_descriptor(world->folder), &facts), 0);
+    assert_int_equal(facts.st_nlink, 0);
+    assert_int_equal(facts.st_mode & 07777, 0600);
+    assert_int_equal(unlink(taken), 0); // still there, and the only one: see world_end
     world_end(world);
 }
 
@@ -256,6 +287,7 @@ static void test_nothing_is_nothing_to_destroy(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_is_made_when_it_is_needed_and_has_no_name),
+        cmocka_unit_test(test_where_files_must_have_a_name_it_is_taken_away_at_once),
         cmocka_unit_test(test_each_part_of_each_block_is_read_back),
         cmocka_unit_test(test_blocks_that_were_given_back_are_used_again_the_lowest_first),
         cmocka_unit_test(test_the_limit_is_a_full_disk),

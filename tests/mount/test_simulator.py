@@ -677,7 +677,7 @@ def test_slow_and_split_go_together(simulator, wire_to):
         assert wire.read()
         reads += 1
     assert time.monotonic() - start >= 0.16
-    assert reads > 20
+    assert reads > 5  # segments may arrive together
     assert count_of(wire.received) == 5
 
 

@@ -53,7 +53,7 @@ static void leave_flight(struct request *request) {
     request->in_flight = false;
     struct provider *target = request->leg->target;
     target->in_flight--;
-    pacer_note_ended(&target->pacer, now_of(request));
+    pacer_note_ended(&target->pacer, &request->ticket);
 }
 
 void attempt_abandon(struct request *request) {
@@ -146,10 +146,10 @@ static void on_headers(void *owner, int status, const struct header *headers, si
     }
     if (request->is_listing) return;
     struct provider *target = request->leg->target;
+    if (is_answer(request)) pacer_note_accepted(&target->pacer, &request->ticket, now_of(request));
     pacer_note_headers(&target->pacer, headers, count, now_of(request),
                        engine_wall_ns(target->engine));
     if (!is_answer(request)) return;
-    pacer_note_accepted(&target->pacer, now_of(request));
     request->byte_ns = now_of(request);
     attempt_watch_stream(request, PHASE_FIRST_TOKEN);
     if (!answer_open(request, content_type))
@@ -410,7 +410,7 @@ void attempt_start(struct request *request) {
     if (!request->is_listing) {
         request->in_flight = true;
         target->in_flight++;
-        pacer_note_sent(&target->pacer, now_of(request));
+        pacer_note_sent(&target->pacer, &request->ticket, now_of(request), &target->engine->random);
     }
     request->state = REQUEST_CONNECTING;
     if (!request->is_listing) tell_attempt_started(request);

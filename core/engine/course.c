@@ -321,7 +321,7 @@ static struct retry_decision decide(struct request *request, struct leg *leg,
 static void note_limit(struct request *request, struct leg *leg, const struct failure *failure) {
     if (failure->class != FAILURE_RATE_LIMIT || request->is_listing) return;
     struct provider *target = leg->target;
-    pacer_note_limited(&target->pacer, now_of(request), failure->retry_after_ns,
+    pacer_note_limited(&target->pacer, &request->ticket, now_of(request), failure->retry_after_ns,
                        &target->engine->random);
     tell_pause(request);
     queue_disperse(target);

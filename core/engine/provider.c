@@ -72,7 +72,7 @@ struct provider *provider_create(struct engine *engine, const struct provider_co
     provider->engine = engine;
     provider->config = config;
     model_states_init(&provider->models, &config->breaker);
-    pacer_init(&provider->pacer);
+    pacer_init(&provider->pacer, &pacer_default);
     retry_budget_init(&provider->budget, &config->retry_budget, engine_now_ns(engine));
     stats_init(&provider->stats);
     timer_init(&provider->release_timer, queue_release_timer, provider);
@@ -201,7 +201,7 @@ static bool breaker_admits(const struct provider *provider) {
 static bool has_room(const struct provider *provider) {
     int64_t now_ns = engine_now_ns(provider->engine);
     bool goes_on = provider->in_flight < (size_t)provider->config->max_in_flight &&
-                   pacer_next_ns(&provider->pacer, now_ns) <= now_ns;
+                   pacer_would_allow(&provider->pacer, now_ns);
     return goes_on || provider->queue.count < (size_t)provider->config->max_queued;
 }
 

@@ -186,6 +186,7 @@ struct request {
     struct bytes body;
     char *url;
     struct transfer *transfer;
+    struct pacer_ticket ticket; /* of the target's pacer */
     int reply_status;
     struct bytes reply_headers; /* of a failing reply: name NUL value NUL … */
     struct bytes reply_body;    /* of a failing reply, or of a listing */

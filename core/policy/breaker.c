@@ -59,6 +59,14 @@ int breaker_failures(const struct breaker *breaker, int64_t now_ns) {
     return count;
 }
 
+// Failures come in the order of time: the one that makes the number full tells.
+static bool fails_by_count(const struct breaker *breaker, int64_t now_ns) {
+    int threshold = breaker->policy->failure_threshold;
+    if (breaker->failed_count < threshold) return false;
+    int place = (breaker->failed_next - threshold + BREAKER_FAILURES_KEPT) % BREAKER_FAILURES_KEPT;
+    return now_ns - breaker->failed_at_ns[place] < breaker->policy->window_ns;
+}
+
 static bool fails_by_ratio(const struct breaker *breaker, int64_t now_ns) {
     const struct breaker_policy *policy = breaker->policy;
     int64_t oldest = bucket_number(breaker, now_ns) - BREAKER_BUCKETS + 1;
@@ -164,9 +172,7 @@ static bool note_closed(struct breaker *breaker, enum breaker_outcome outcome, i
     if (!failed) return false;
     remember_failure(breaker, now_ns);
     if (breaker->forced) return false;
-    if (breaker_failures(breaker, now_ns) < breaker->policy->failure_threshold &&
-        !fails_by_ratio(breaker, now_ns))
-        return false;
+    if (!fails_by_count(breaker, now_ns) && !fails_by_ratio(breaker, now_ns)) return false;
     trip(breaker, now_ns, random);
     return true;
 }
@@ -224,11 +230,11 @@ void breaker_hold_until(struct breaker *breaker, int64_t until_ns) {
 
 // ---- commands ----
 
+// Also when it is closed: what was asked before has no say any more.
 static void close_by_hand(struct breaker *breaker, bool forced, int64_t now_ns) {
     breaker->forced = forced;
     breaker->opens_in_a_row = 0;
-    if (breaker->state != BREAKER_CLOSED) enter_closed(breaker, now_ns);
-    forget_outcomes(breaker);
+    enter_closed(breaker, now_ns);
 }
 
 bool breaker_command(struct breaker *breaker, enum breaker_command command, int64_t now_ns) {

@@ -1,5 +1,7 @@
 #include "core/policy/budget.h"
 
+#include <math.h>
+
 #include "core/base/time.h"
 
 const struct retry_budget_policy retry_budget_default = { .ratio = 0.2,
@@ -13,14 +15,10 @@ void retry_budget_init(struct retry_budget *budget, const struct retry_budget_po
                                      .filled_ns = now_ns };
 }
 
-static double at_most(double tokens, double max) {
-    return tokens < max ? tokens : max;
-}
-
 double retry_budget_tokens(const struct retry_budget *budget, int64_t now_ns) {
     const struct retry_budget_policy *policy = budget->policy;
-    double seconds = now_ns > budget->filled_ns ? time_to_seconds(now_ns - budget->filled_ns) : 0;
-    return at_most(budget->tokens + policy->per_second * seconds, policy->tokens_max);
+    double seconds = fmax(time_to_seconds(now_ns - budget->filled_ns), 0);
+    return fmin(budget->tokens + policy->per_second * seconds, policy->tokens_max);
 }
 
 static void fill(struct retry_budget *budget, int64_t now_ns) {
@@ -34,8 +32,7 @@ double retry_budget_cost(const struct failure *failure, bool has_gained) {
     static const double in_vain = 2;
     if (has_gained) return gained;
     bool never_connected = failure->http_status == 0 && failure->billed == BILLED_NO;
-    if (failure->class == FAILURE_NETWORK || failure->class == FAILURE_TIMEOUT)
-        if (never_connected) return unsent;
+    if (never_connected) return unsent;
     if (failure->class == FAILURE_TIMEOUT || failure->class == FAILURE_STREAM_STALLED)
         return in_vain;
     return 1;
@@ -55,5 +52,5 @@ bool retry_budget_take(struct retry_budget *budget, double cost, int64_t now_ns)
 
 void retry_budget_note_success(struct retry_budget *budget, int64_t now_ns) {
     fill(budget, now_ns);
-    budget->tokens = at_most(budget->tokens + budget->policy->ratio, budget->policy->tokens_max);
+    budget->tokens = fmin(budget->tokens + budget->policy->ratio, budget->policy->tokens_max);
 }

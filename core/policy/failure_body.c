@@ -106,8 +106,10 @@ static const json_t *get_text(const json_t *object) {
 
 // The text at the bottom: FastAPI and those behind it nest it in lists and objects.
 static struct slice text_within(const json_t *value) {
-    while (json_is_array(value) || json_is_object(value))
-        value = json_is_array(value) ? json_array_get(value, 0) : get_text(value);
+    while (json_is_array(value) || json_is_object(value)) {
+        const json_t *first = json_array_get(value, 0);
+        value = first ? first : get_text(value);
+    }
     return text_of(value);
 }
 
@@ -139,17 +141,19 @@ static void add_detail_code(struct failure_body *out, const json_t *value) {
     text_printable(code, sizeof(out->detail_codes[0]), text_of(value));
 }
 
+static void read_violations(const json_t *violations, struct failure_body *out) {
+    for (size_t i = 0; i < json_array_size(violations); i++) {
+        const json_t *id = json_object_get(json_array_get(violations, i), "quotaId");
+        if (json_is_string(id) && strstr(json_string_value(id), "PerDay"))
+            out->is_daily_quota = true;
+    }
+}
+
 static void read_google_details(const json_t *details, struct failure_body *out) {
-    size_t i;
-    const json_t *detail;
-    json_array_foreach(details, i, detail) {
+    for (size_t i = 0; i < json_array_size(details); i++) {
+        const json_t *detail = json_array_get(details, i);
         add_detail_code(out, json_object_get(detail, "reason"));
-        size_t j;
-        const json_t *violation;
-        json_array_foreach(json_object_get(detail, "violations"), j, violation) {
-            const char *id = json_string_value(json_object_get(violation, "quotaId"));
-            if (id && strstr(id, "PerDay")) out->is_daily_quota = true;
-        }
+        read_violations(json_object_get(detail, "violations"), out);
     }
 }
 

@@ -58,8 +58,7 @@ static long long number_after(const char *message, const char *word) {
 // More tokens than the limit of a minute can never pass, whatever the code says.
 static bool asks_more_than_limit(const char *message, int status) {
     long long limit = number_after(message, "limit");
-    return (status == 429 || status == 413) && limit > 0 &&
-           number_after(message, "requested") > limit;
+    return status == 429 && limit > 0 && number_after(message, "requested") > limit;
 }
 
 // xAI reports missing credit under the sentence for a rate limit, or for a missing right.

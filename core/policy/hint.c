@@ -1,7 +1,6 @@
 #include "core/policy/hint.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -27,7 +26,7 @@ int hint_should_retry(const struct header *headers, size_t header_count) {
 
 // Rounded up; what is not above zero was not told.
 static int64_t positive_ns(double seconds) {
-    return seconds > 0 && isfinite(seconds) ? time_from_seconds(seconds) : -1;
+    return seconds > 0 ? time_from_seconds(seconds) : -1;
 }
 
 static bool is_number(struct slice text, double *number_out) {
@@ -82,14 +81,14 @@ static int64_t from_body_number(const json_t *object) {
 }
 
 static int64_t from_google(const struct failure_body *body) {
-    size_t i;
-    const json_t *detail;
-    json_array_foreach(json_object_get(body->error, "details"), i, detail) {
-        const char *delay = json_string_value(json_object_get(detail, "retryDelay"));
-        int64_t told_ns = delay ? hint_parse_duration(slice_of(delay)) : -1;
-        if (told_ns > 0) return told_ns;
+    const json_t *details = json_object_get(body->error, "details");
+    int64_t told_ns = -1;
+    for (size_t i = 0; i < json_array_size(details) && told_ns <= 0; i++) {
+        const json_t *delay = json_object_get(json_array_get(details, i), "retryDelay");
+        struct slice text = { json_string_value(delay), json_string_length(delay) };
+        told_ns = hint_parse_duration(text);
     }
-    return -1;
+    return told_ns > 0 ? told_ns : -1;
 }
 
 // ---- the message ----

@@ -210,6 +210,15 @@ static void test_reset_starts_anew(void **state) {
     assert_within(breaker.retry_at_ns - TIME_S, 10 * TIME_S);
 }
 
+static void test_what_was_asked_before_a_reset_has_no_say(void **state) {
+    struct breaker breaker;
+    breaker_init(&breaker, &policy);
+    struct breaker_permit permit = permit_at(&breaker, 0);
+    breaker_command(&breaker, BREAKER_RESET, 1);
+    breaker_note(&breaker, permit, BREAKER_FAILURE, 2, &seed);
+    assert_int_equal(breaker_failures(&breaker, 2), 0);
+}
+
 static void test_forced_open_and_closed_again_does_not_open_for_ever(void **state) {
     struct breaker breaker;
     breaker_init(&breaker, &policy);
@@ -238,6 +247,7 @@ int main(void) {
         cmocka_unit_test(test_auto_tries_what_was_opened_by_hand_at_once),
         cmocka_unit_test(test_auto_leaves_a_breaker_that_was_not_forced_alone),
         cmocka_unit_test(test_reset_starts_anew),
+        cmocka_unit_test(test_what_was_asked_before_a_reset_has_no_say),
         cmocka_unit_test(test_forced_open_and_closed_again_does_not_open_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

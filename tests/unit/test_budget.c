@@ -83,6 +83,14 @@ static void test_without_a_maximum_every_retry_is_granted(void **state) {
     assert_int_equal(budget.denied, 0);
 }
 
+static void test_the_smallest_bucket_still_holds_one_retry(void **state) {
+    static const struct retry_budget_policy one = { .tokens_max = 1 };
+    struct retry_budget budget;
+    retry_budget_init(&budget, &one, 0);
+    assert_true(retry_budget_take(&budget, 1, 0));
+    assert_false(retry_budget_take(&budget, 1, 0));
+}
+
 static void test_a_retry_costs_what_it_did_to_the_provider(void **state) {
     static const struct {
         enum failure_class class;
@@ -173,6 +181,7 @@ int main(void) {
         cmocka_unit_test(test_it_never_holds_more_than_its_maximum),
         cmocka_unit_test(test_time_that_seems_to_go_back_changes_nothing),
         cmocka_unit_test(test_without_a_maximum_every_retry_is_granted),
+        cmocka_unit_test(test_the_smallest_bucket_still_holds_one_retry),
         cmocka_unit_test(test_a_retry_costs_what_it_did_to_the_provider),
         cmocka_unit_test(test_a_failed_connect_costs_a_quarter_as_the_transport_tells_it),
         cmocka_unit_test(test_ordinary_failures_are_retried_at_any_rate),

@@ -151,6 +151,11 @@ static void test_a_told_wait_is_kept_with_a_tenth_on_top_at_most(void **state) {
     assert_again(decide(&policy, told(TIME_S), first), RETRY_TOLD);
 }
 
+static void test_a_wait_of_nothing_was_not_told(void **state) {
+    assert_again(decide(&policy, told(0), first), RETRY_BACKOFF);
+    assert_again(decide(&policy, told(1), first), RETRY_TOLD);
+}
+
 static void test_a_told_wait_is_longer_than_max_delay_when_it_must(void **state) {
     struct retry_policy quick = policy;
     quick.max_delay_ns = TIME_MS;
@@ -284,6 +289,31 @@ static void test_jitter_alone_makes_no_request_late(void **state) {
     assert_int_equal(decide(&policy, told(10 * TIME_S), so_far).delay_ns, 10 * TIME_S);
 }
 
+/* Of the waits 0 to 3, or 100 to 102, each is drawn, and the one that ends at the deadline is not.
+ */
+static void test_a_wait_that_ends_at_the_deadline_is_too_long(void **state) {
+    struct retry_policy tiny = policy;
+    tiny.initial_delay_ns = 3;
+    int waited[4] = { 0 };
+    int gave_up = 0;
+    for (int i = 0; i < 400; i++) {
+        struct attempts so_far = { .made = 1, .deadline_ns = 100 * TIME_S + 3 };
+        struct retry_decision decision = decide(&tiny, failed(FAILURE_SERVER), so_far);
+        assert_in_range(decision.delay_ns, 0, 2);
+        waited[decision.delay_ns] += decision.verdict == RETRY_AGAIN;
+        gave_up += decision.verdict == RETRY_GIVE_UP;
+    }
+    assert_true(waited[0] && waited[1] && waited[2] && gave_up);
+    int above[3] = { 0 };
+    for (int i = 0; i < 400; i++) {
+        struct attempts so_far = { .made = 1, .deadline_ns = 100 * TIME_S + 103 };
+        struct retry_decision decision = decide(&tiny, told(100), so_far);
+        assert_in_range(decision.delay_ns, 100, 102);
+        above[decision.delay_ns - 100]++;
+    }
+    assert_true(above[0] && above[1] && above[2]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reasons_have_names),
@@ -295,6 +325,7 @@ int main(void) {
         cmocka_unit_test(test_no_delay_at_all_can_be_configured),
         cmocka_unit_test(test_one_number_is_drawn_for_a_wait),
         cmocka_unit_test(test_a_told_wait_is_kept_with_a_tenth_on_top_at_most),
+        cmocka_unit_test(test_a_wait_of_nothing_was_not_told),
         cmocka_unit_test(test_a_told_wait_is_longer_than_max_delay_when_it_must),
         cmocka_unit_test(test_a_told_wait_above_the_limit_fails_now),
         cmocka_unit_test(test_attempts_end),
@@ -307,6 +338,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_is_tried_past_the_deadline),
         cmocka_unit_test(test_no_wait_of_ours_ends_past_the_deadline),
         cmocka_unit_test(test_a_told_wait_past_the_deadline_fails_now),
+        cmocka_unit_test(test_a_wait_that_ends_at_the_deadline_is_too_long),
         cmocka_unit_test(test_jitter_alone_makes_no_request_late),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

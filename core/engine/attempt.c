@@ -185,7 +185,8 @@ static void judge_failing_reply(struct request *request) {
     struct failed_reply reply = { .status = request->reply_status,
                                   .headers = headers,
                                   .header_count = count,
-                                  .body = bytes_slice(&request->reply_body) };
+                                  .body = bytes_slice(&request->reply_body),
+                                  .wall_ns = engine_wall_ns(request->provider->engine) };
     struct failure failure;
     failure_from_reply(&reply, &failure);
     course_attempt_failed(request, &failure);

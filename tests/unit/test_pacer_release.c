@@ -140,6 +140,10 @@ static void test_a_pace_that_was_left_does_not_hold_the_next_one_back(void **sta
     pacer.pace.per_s = 0;
     pacer.due_ns = pacer.next_ns = 1000 * TIME_S;
     assert_int_equal(pacer_next_ns(&pacer, 11 * TIME_S), 0);
+    pacer.pace.has_strays = true;
+    pacer.next_ns = 1000 * TIME_S;
+    assert_int_equal(pacer_next_ns(&pacer, 11 * TIME_S), 0);
+    pacer.pace.has_strays = false;
     pacer.pace.cap = 10;
     assert_int_equal(pacer_next_ns(&pacer, 12 * TIME_S), 0); // found now
     assert_true(pacer_pace(&pacer, 12 * TIME_S) > 0);

@@ -212,6 +212,8 @@ static void test_messages_tell_in_many_words(void **state) {
         { "try again in 3 attempts", -1 },
         { "try again in", -1 },
         { "try again in 5 months", -1 },
+        { "try again in 3 steps", -1 }, // only a word that is nothing else is a unit of one letter
+        { "try again in 2 hops, then in 3s", -1 },
         { "try again in -5s", -1 },
         { "wait for 5s", -1 },
     };

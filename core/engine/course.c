@@ -248,11 +248,14 @@ static void move_to(struct request *request, struct leg *leg) {
     if (request->attempt_count) set_method(request, request->reconnects > 0);
 }
 
-void course_choose_again(struct request *request) {
+void course_look_elsewhere(struct request *request) {
     struct route_choice choice = choose(request, NULL, NULL);
-    if (choice.found) move_to(request, &request->legs[choice.member]);
+    struct leg *leg = choice.found ? &request->legs[choice.member] : request->leg;
+    if (leg == request->leg) return;
+    queue_leave(request);
+    move_to(request, leg);
     queue_join(request, request->attempt_count > 0);
-    queue_release(request->leg->target);
+    queue_release(leg->target);
 }
 
 // The breaker may have opened, or closed, while the request waited.

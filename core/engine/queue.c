@@ -67,9 +67,8 @@ void queue_disperse(struct provider *provider) {
         for (struct request *each = provider->queue.first[again]; each; each = next) {
             next = each->queue_next;
             const struct provider_config *route = each->provider->config;
-            if (!each->provider->members || pause_ns <= route->fallback_wait_max_ns) continue;
-            queue_leave(each);
-            course_choose_again(each);
+            bool waits_too_long = each->provider->members && pause_ns > route->fallback_wait_max_ns;
+            if (waits_too_long) course_look_elsewhere(each);
         }
     }
 }

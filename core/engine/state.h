@@ -265,8 +265,8 @@ void leg_note_failure(struct request *request, struct leg *leg, const struct fai
 
 /* course.c: what becomes of a request next */
 void course_begin(struct request *request);
-void course_go_on(struct request *request);        /* its turn in the queue has come */
-void course_choose_again(struct request *request); /* it was waiting, and need not any more */
+void course_go_on(struct request *request);          /* its turn in the queue has come */
+void course_look_elsewhere(struct request *request); /* waits in a queue; another may be better */
 void course_retry_is_due(struct request *request);
 void course_attempt_failed(struct request *request, const struct failure *failure);
 void course_complete(struct request *request); /* the decoder has it all */

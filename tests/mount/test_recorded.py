@@ -50,6 +50,8 @@ def shared_rows():
         number = errno.ENOTSUP if row["finish"] in ("refusal", "content_filter") else 0
         if row["error"]:
             number = None  # any: the class is checked by the unit tests
+        if entry["id"] == "vercel-ai/anthropic.spliced-message-start":
+            number = errno.EPROTO  # a second answer began inside the first: never joined
         yield pytest.param(entry["wire"], SHARED / entry["file"], "text/event-stream",
                            row["text"] or row["refusal"], number, id=entry["id"])
 
@@ -93,9 +95,11 @@ def cuts_of(seed, length):
     return sorted(random.Random(seed).sample(range(1, length), min(length - 1, 40)))
 
 
-def is_first_of_two(got, text):
-    """Some recordings hold two answers one after the other; the first one is the answer."""
-    return bool(got) and text.startswith(got)
+def is_first_of_two(path, got, text):
+    """Some recordings hold two answers one after the other; the first one is the answer, and may be
+    a tool call without text."""
+    two = "tool" in path.name or "encrypted" in path.name
+    return path.is_relative_to(SHARED) and text.startswith(got) and (bool(got) or two)
 
 
 @pytest.mark.parametrize("wire, path, content_type, text, number", [*own_rows(), *shared_rows()])
@@ -108,7 +112,7 @@ def test_a_recorded_stream_gives_its_text(replay, watchdog, wire, path, content_
         replay.server.plays(*script)
         got, error = directory.fails("hi")
         how = f"{framing} {encoding}, cuts {seed}"
-        if path.is_relative_to(SHARED) and is_first_of_two(got, text) and error == 0:
+        if is_first_of_two(path, got, text) and error == 0:
             continue
         assert got == text, how
         assert error == number if number is not None else error, how

@@ -19,7 +19,7 @@ bool report_seconds(struct bytes *out, const char *key, int64_t duration_ns) {
 
 bool report_ms(struct bytes *out, const char *key, double ms) {
     if (ms < 0) return report_text(out, key, "");
-    return bytes_printf(out, "%s: %.1f\n", key, ms);
+    return bytes_printf(out, "%s: %.3f\n", key, ms);
 }
 
 bool report_time(struct bytes *out, const char *key, int64_t wall_ns) {

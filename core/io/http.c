@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/text.h"
 
@@ -14,7 +15,10 @@ enum {
     HEADER_BYTES_MAX = 64 << 10,
     CONNECTIONS_KEPT = 256,
     STREAMS_PER_CONNECTION = 100, // libcurl's HTTP/2 work grows with the streams of a connection
-    READ_BUFFER_BYTES = 32 << 10, // touched as far as it is used
+    READ_BUFFER_BYTES = 16 << 10,
+    // A flood in one stream gains by a large buffer, a crowd of trickling ones by small ones.
+    READ_BUFFER_BYTES_CROWDED = 2 << 10,
+    CROWD = 256,
     HANDLES_KEPT = 32
 };
 
@@ -24,14 +28,16 @@ struct transfer {
     CURL *easy;
     const struct transfer_events *events; // NULL: cancelled
     void *owner;
-    struct slice body;
-    size_t sent;
+    bool was_sent;            // over a connection, or is about to be
+    bool is_twice;            // curl wanted to send it once more
     struct curl_slist *lines; // an array; its texts are the request's
     struct bytes headers;     // of the reply, raw lines; given back once told
     bool headers_told;
     bool added;
     char error[CURL_ERROR_SIZE];
 };
+
+struct socket_watch;
 
 struct http {
     struct transport transport; // first: a transport is an http
@@ -43,8 +49,11 @@ struct http {
     int inside;               // curl is on the stack: it may not be told to add or remove
     struct transfer *waiting; // to be added
     struct transfer *dead;    // to be removed
+    size_t transfer_count;
     CURL *kept[HANDLES_KEPT];
     int kept_count;
+    struct socket_watch **sockets; // by descriptor
+    size_t socket_count;
 };
 
 // ---- easy handles ----
@@ -65,6 +74,7 @@ static void give_handle(struct http *http, CURL *easy) {
 static void free_transfer(struct transfer *transfer) {
     if (transfer->added) curl_multi_remove_handle(transfer->http->multi, transfer->easy);
     give_handle(transfer->http, transfer->easy);
+    transfer->http->transfer_count--;
     bytes_finish(&transfer->headers);
     free(transfer->lines);
     free(transfer);
@@ -121,20 +131,14 @@ static size_t on_body(char *data, size_t size, size_t count, void *owner) {
     return transfer->events ? bytes.length : 0;
 }
 
-static size_t send_body(char *data, size_t size, size_t count, void *owner) {
-    struct transfer *transfer = owner;
-    if (!transfer->events) return CURL_READFUNC_ABORT;
-    size_t left = transfer->body.length - transfer->sent;
-    size_t room = size * count;
-    size_t length = left < room ? left : room;
-    memcpy(data, transfer->body.data + transfer->sent, length);
-    transfer->sent += length;
-    return length;
-}
-
+// Before each sending. A second one is curl's own idea, after a kept connection died or a stream
+// was refused: whether a prompt is sent again is the engine's decision.
 static int on_connected(void *owner, char *remote, char *local, int remote_port, int local_port) {
     struct transfer *transfer = owner;
     if (!transfer->events) return CURL_PREREQFUNC_ABORT;
+    transfer->is_twice = transfer->was_sent;
+    if (transfer->is_twice) return CURL_PREREQFUNC_ABORT;
+    transfer->was_sent = true;
     transfer->events->connected(transfer->owner);
     return transfer->events ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
@@ -161,7 +165,6 @@ static const struct {
     { CURLE_URL_MALFORMAT, TRANSPORT_BAD_URL },
     { CURLE_UNSUPPORTED_PROTOCOL, TRANSPORT_BAD_URL },
     { CURLE_GOT_NOTHING, TRANSPORT_EMPTY_REPLY },
-    { CURLE_SEND_FAIL_REWIND, TRANSPORT_EMPTY_REPLY }, // a reused connection died
     { CURLE_SEND_ERROR, TRANSPORT_SEND },
     { CURLE_RECV_ERROR, TRANSPORT_RECEIVE },
     { CURLE_PARTIAL_FILE, TRANSPORT_PARTIAL },
@@ -175,31 +178,29 @@ static const struct {
     { CURLE_OPERATION_TIMEDOUT, TRANSPORT_CONNECT_TIMEOUT },
 };
 
-static enum transport_end end_of(CURL *easy, CURLcode code) {
+static enum transport_end end_of(struct transfer *transfer, CURLcode code) {
     long os_error = 0;
-    long sent = 0;
+    if (transfer->is_twice) return TRANSPORT_EMPTY_REPLY;
     if (code == CURLE_COULDNT_CONNECT) {
-        curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_error);
+        curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
         return refused_or(os_error);
     }
     // Curl's word for a scheme it does not know, and for a reply without a status line.
-    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &sent);
-    if (code == CURLE_UNSUPPORTED_PROTOCOL && sent > 0) return TRANSPORT_NOT_HTTP;
+    if (code == CURLE_UNSUPPORTED_PROTOCOL && transfer->was_sent) return TRANSPORT_NOT_HTTP;
     for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
         if (ends[i].code == code) return ends[i].end;
     return TRANSPORT_OTHER;
 }
 
 static struct transfer_result result_of(struct transfer *transfer, CURLcode code) {
-    struct transfer_result result = { .end = end_of(transfer->easy, code), .connect_ns = -1 };
+    struct transfer_result result = { .end = end_of(transfer, code), .connect_ns = -1 };
     long connections = 0;
     curl_off_t connect_us = 0;
     curl_off_t secured_us = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
     curl_easy_getinfo(transfer->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
     curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
-    bool connected = transfer->headers_told || transfer->sent > 0;
-    result.reused_connection = connections == 0 && connected;
+    result.reused_connection = transfer->was_sent && (connections == 0 || transfer->is_twice);
     if (secured_us > connect_us) connect_us = secured_us;
     if (result.reused_connection)
         result.connect_ns = 0;
@@ -207,6 +208,7 @@ static struct transfer_result result_of(struct transfer *transfer, CURLcode code
         result.connect_ns = connect_us * 1000;
     if (code != CURLE_OK) {
         const char *words = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
+        if (transfer->is_twice) words = "a kept connection was closed before the reply";
         text_printable(result.detail, sizeof(result.detail), slice_of(words));
     }
     return result;
@@ -259,42 +261,74 @@ static void act(struct http *http, curl_socket_t socket, int events) {
     settle(http);
 }
 
+/* A socket of curl's. Between two requests over a kept connection curl does not want to hear of it;
+ * it stays watched all the same until something comes, because setting it up again costs more. */
 struct socket_watch {
     struct http *http;
     curl_socket_t socket;
     struct watch *watch;
+    bool is_wanted;
+    int events; /* what it is watched for, CURL_POLL_ */
 };
 
 static void on_socket(void *owner, bool readable, bool writable) {
     struct socket_watch *watched = owner;
+    if (!watched->is_wanted) {
+        watch_for(watched->watch, false, false);
+        watched->events = 0;
+        return;
+    }
     act(watched->http, watched->socket,
         (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
 }
 
+static bool has_room_for(struct http *http, size_t socket) {
+    if (socket < http->socket_count) return true;
+    size_t count = socket < 64 ? 64 : socket * 2;
+    struct socket_watch **grown = realloc(http->sockets, count * sizeof(struct socket_watch *));
+    if (!grown) return false;
+    memset(grown + http->socket_count, 0, (count - http->socket_count) * sizeof(*grown));
+    http->sockets = grown;
+    http->socket_count = count;
+    return true;
+}
+
+static struct socket_watch *socket_of(struct http *http, curl_socket_t socket) {
+    if (!has_room_for(http, (size_t)socket)) return NULL;
+    struct socket_watch **place = &http->sockets[socket];
+    if (*place) return *place;
+    struct socket_watch *watched = calloc(1, sizeof(*watched));
+    if (!watched) return NULL;
+    watched->http = http;
+    watched->socket = socket;
+    watched->watch = loop_watch(http->loop, socket, on_socket, watched);
+    if (watched->watch) return *place = watched;
+    free(watched);
+    return NULL;
+}
+
+static void forget_socket(struct http *http, curl_socket_t socket) {
+    if ((size_t)socket >= http->socket_count || !http->sockets[socket]) return;
+    watch_end(http->sockets[socket]->watch);
+    free(http->sockets[socket]);
+    http->sockets[socket] = NULL;
+}
+
 static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *owner, void *known) {
     struct http *http = owner;
-    struct socket_watch *watched = known;
-    if (what == CURL_POLL_REMOVE) {
-        if (!watched) return 0;
-        watch_end(watched->watch);
-        curl_multi_assign(http->multi, socket, NULL);
-        free(watched);
-        return 0;
-    }
-    if (!watched) {
-        watched = calloc(1, sizeof(*watched));
-        if (!watched) return -1;
-        watched->http = http;
-        watched->socket = socket;
-        watched->watch = loop_watch(http->loop, socket, on_socket, watched);
-        if (!watched->watch) {
-            free(watched);
-            return -1;
-        }
-        curl_multi_assign(http->multi, socket, watched);
-    }
+    (void)known;
+    struct socket_watch *watched = socket_of(http, socket);
+    if (!watched) return -1;
+    watched->is_wanted = what != CURL_POLL_REMOVE;
+    if (!watched->is_wanted || watched->events == what) return 0;
+    watched->events = what;
     watch_for(watched->watch, what & CURL_POLL_IN, what & CURL_POLL_OUT);
     return 0;
+}
+
+static int close_socket(void *owner, curl_socket_t socket) {
+    forget_socket(owner, socket);
+    return close(socket);
 }
 
 static int set_timer(CURLM *multi, long timeout_ms, void *owner) {
@@ -336,6 +370,10 @@ static struct curl_slist *link_headers(const struct transfer_request *request) {
     return lines;
 }
 
+static long read_buffer_bytes(const struct http *http) {
+    return http->transfer_count > CROWD ? READ_BUFFER_BYTES_CROWDED : READ_BUFFER_BYTES;
+}
+
 static void set_options(struct transfer *transfer, const struct transfer_request *request) {
     CURL *easy = transfer->easy;
     bool https = strncasecmp(request->url, "https:", 6) == 0;
@@ -344,7 +382,9 @@ static void set_options(struct transfer *transfer, const struct transfer_request
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->lines);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, read_buffer_bytes(transfer->http));
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
@@ -361,9 +401,8 @@ static void set_options(struct transfer *transfer, const struct transfer_request
     if (request->ca_file) curl_easy_setopt(easy, CURLOPT_CAINFO, request->ca_file);
     if (request->fresh_connection) curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     if (!request->body.data) return;
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_READFUNCTION, send_body);
-    curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
+    // Not a read function: curl would send the headers first, and wake the server twice.
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.data);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.length);
 }
 
@@ -375,7 +414,6 @@ static struct transfer *start(struct transport *transport, const struct transfer
     transfer->http = http;
     transfer->events = events;
     transfer->owner = owner;
-    transfer->body = request->body;
     bytes_init(&transfer->headers, HEADER_BYTES_MAX);
     transfer->lines = link_headers(request);
     transfer->easy = transfer->lines ? take_handle(http) : NULL;
@@ -384,6 +422,7 @@ static struct transfer *start(struct transport *transport, const struct transfer
         free(transfer);
         return NULL;
     }
+    http->transfer_count++;
     set_options(transfer, request);
     if (http->inside) {
         transfer->next = http->waiting;
@@ -452,6 +491,9 @@ void http_destroy(struct http *http) {
     while (http->kept_count)
         curl_easy_cleanup(http->kept[--http->kept_count]);
     curl_multi_cleanup(http->multi);
+    for (size_t i = 0; i < http->socket_count; i++)
+        forget_socket(http, (curl_socket_t)i);
+    free(http->sockets);
     timer_disarm(http->timers, &http->timer);
     timers_release(http->timers, 1);
     free(http);

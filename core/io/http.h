@@ -1,8 +1,8 @@
 /*
  * http: the transport over libcurl's multi interface, driven by the loop. Nobody else's curl.
  *
- * A body is read without a seek function: when a kept-alive connection dies under a request, curl
- * cannot send the prompt again by itself, and the engine decides.
+ * A request is sent at most once: when a kept-alive connection dies under it, curl is kept from
+ * sending the prompt again by itself, and the engine decides.
  */
 #ifndef ASKFS_CORE_IO_HTTP_H
 #define ASKFS_CORE_IO_HTTP_H

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <uv.h>
 
-enum { SIGNALS_MAX = 8 };
+enum { SIGNALS_MAX = 8, ROUNDS_MAX = 8 };
 
 struct caught_signal {
     uv_signal_t handle;
@@ -67,9 +67,21 @@ static void set_timer(struct loop *loop) {
     uv_timer_start(&loop->timer, on_timer, wait_ms, 0);
 }
 
+// What was armed for now, such as curl's "start this transfer", need not wait for another turn.
+static void run_due_timers(struct loop *loop) {
+    struct clock *clock = loop->parts.clock;
+    for (int i = 0; i < ROUNDS_MAX && timers_next_ns(loop->parts.timers) <= clock->now_ns + 1;
+         i++) {
+        loop->clock_is_read = false;
+        turn_begins(loop);
+        timers_run(loop->parts.timers, clock->now_ns);
+    }
+}
+
 static void on_prepare(uv_prepare_t *handle) {
     struct loop *loop = handle->data;
     turn_begins(loop);
+    run_due_timers(loop);
     loop->parts.turn_ends(loop->parts.owner);
     set_timer(loop);
     loop->clock_is_read = false;

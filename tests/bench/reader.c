@@ -6,8 +6,9 @@
  *   reader threads FILE…                  a blocking reader for each, "ready" on stderr once all
  *                                         are open
  *   reader first-http URL BODY TIMES      request to first byte over one kept-alive connection
- *   reader first-file DIRECTORY PROMPT TIMES   prompt written to first byte of response read
- *   reader cycle DIRECTORY PROMPT TIMES   prompt written to the end of response read
+ *   reader first-file DIRECTORY PROMPT TIMES   prompt opened to first byte of response read
+ *   reader first-closed DIRECTORY PROMPT TIMES   prompt closed to first byte of response read
+ *   reader cycle DIRECTORY PROMPT TIMES   prompt opened to the end of response read
  *
  * Tokens carry "@<monotonic nanoseconds> " when the simulator stamps them; the difference to the
  * moment of their arrival is the latency.
@@ -326,7 +327,10 @@ static void read_threads(int count, char **paths) {
     report(&all, started_ns, errors);
 }
 
-static void first_file(const char *directory, const char *prompt, int times, bool to_the_end) {
+/* From where to where a question to the mount is timed. */
+enum span { OPEN_TO_FIRST, CLOSE_TO_FIRST, OPEN_TO_END };
+
+static void ask_files(const char *directory, const char *prompt, int times, enum span span) {
     struct tally tally;
     tally_init(&tally);
     static char buffer[BUFFER_BYTES];
@@ -336,14 +340,15 @@ static void first_file(const char *directory, const char *prompt, int times, boo
     for (int i = 0; i < times; i++) {
         int64_t begun_ns = now_ns();
         write_prompt(directory, prompt);
+        if (span == CLOSE_TO_FIRST) begun_ns = now_ns();
         int file = open(path, O_RDONLY | O_CLOEXEC);
         if (file < 0) fail(path);
         ssize_t got = read(file, buffer, sizeof(buffer));
-        int64_t first_ns = now_ns();
+        int64_t end_ns = now_ns();
         while (got > 0)
             got = read(file, buffer, sizeof(buffer));
         close(file);
-        int64_t end_ns = to_the_end ? now_ns() : first_ns;
+        if (span == OPEN_TO_END) end_ns = now_ns();
         tally.latency_us[tally.samples++] = (uint32_t)((end_ns - begun_ns) / 1000);
     }
     report(&tally, started_ns, 0);
@@ -359,17 +364,19 @@ int main(int argc, char **argv) {
     else if (argc == 5 && strcmp(argv[1], "first-http") == 0)
         first_http(argv[2], argv[3], atoi(argv[4]));
     else if (argc == 5 && strcmp(argv[1], "first-file") == 0)
-        first_file(argv[2], argv[3], atoi(argv[4]), false);
+        ask_files(argv[2], argv[3], atoi(argv[4]), OPEN_TO_FIRST);
+    else if (argc == 5 && strcmp(argv[1], "first-closed") == 0)
+        ask_files(argv[2], argv[3], atoi(argv[4]), CLOSE_TO_FIRST);
     else if (argc == 5 && strcmp(argv[1], "cycle") == 0)
-        first_file(argv[2], argv[3], atoi(argv[4]), true);
+        ask_files(argv[2], argv[3], atoi(argv[4]), OPEN_TO_END);
     else if (argc > 2 && strcmp(argv[1], "threads") == 0)
         read_threads(argc - 2, argv + 2);
     else if (argc > 2 && strcmp(argv[1], "files") == 0)
         read_files(argc - 2, argv + 2);
     else {
         fprintf(stderr, "usage: reader http URL BODY STREAMS | files FILE… | threads FILE… |\n"
-                        "  first-http URL BODY TIMES | first-file DIRECTORY PROMPT TIMES |\n"
-                        "  cycle DIRECTORY PROMPT TIMES\n");
+                        "  first-http URL BODY TIMES |\n"
+                        "  first-file, first-closed or cycle DIRECTORY PROMPT TIMES\n");
         return 2;
     }
     return 0;

@@ -21,6 +21,7 @@ void answer_forget(struct request *request) {
     if (!request->given[REQUEST_REASONING]) store_clear(&request->reasoning);
     decoder_destroy(request->decoder);
     request->decoder = NULL;
+    request->has_opened = false;
 }
 
 static struct slice read_delivered(void *owner, size_t offset, size_t size) {
@@ -74,6 +75,7 @@ bool answer_open(struct request *request, struct slice content_type) {
         request->decoder = config->wire->decoder_create(&config->type->dialect, content_type);
         if (!request->decoder) return false;
     }
+    request->has_opened = true;
     request->progress = decoder_facts(request->decoder)->progress;
     return true;
 }

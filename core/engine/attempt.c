@@ -70,7 +70,7 @@ void attempt_close(struct request *request, const struct failure *failure) {
     struct attempt *attempt = attempt_newest(request);
     if (request->leg) leave_flight(request);
     if (attempt && attempt->ended_ns < 0) {
-        if (request->decoder) attempt->usage = decoder_facts(request->decoder)->usage;
+        if (request->has_opened) attempt->usage = decoder_facts(request->decoder)->usage;
         attempt->ended_ns = now_of(request);
         attempt->http_status = request->reply_status;
         count_tokens(attempt);
@@ -367,6 +367,7 @@ static bool write_exchange(struct request *request) {
 
 static void forget_reply(struct request *request) {
     request->reply_status = 0;
+    request->has_opened = false;
     request->has_content = false;
     bytes_finish(&request->reply_headers);
     bytes_finish(&request->reply_body);

@@ -286,7 +286,9 @@ void course_go_on(struct request *request) {
 // What the provider does not take is left out from now on; that is no retry.
 static bool learns(struct request *request, struct leg *leg, const struct failure *failure) {
     if (request->is_listing || !leg->model) return false;
-    if (request->method == RECOVERY_PREFILL && capability_refuses_prefill(failure)) {
+    bool is_refused = failure->class == FAILURE_VALIDATION && failure->http_status;
+    if (request->method == RECOVERY_PREFILL &&
+        (is_refused || capability_refuses_prefill(failure))) {
         leg->model->refuses_prefill = true;
         return true;
     }
@@ -394,7 +396,9 @@ static void go_on_or_end(struct request *request, const struct failure *failure,
     if (broke) request->idle_reconnects++;
     if (request_is_delivered(request)) note_cause(request, failure);
     struct retry_decision decision = decide_here(request, failure, broke);
-    if (is_route(request))
+    // That a way of going on is refused says nothing about the provider.
+    bool stays = !is_route(request) || decision.reason == RETRY_OTHER_METHOD;
+    if (!stays)
         try_elsewhere(request, failure, &decision, broke);
     else if (decision.verdict == RETRY_AGAIN)
         go_to(request, leg, failure, &decision, broke);

@@ -289,7 +289,7 @@ struct usage request_usage(const struct request *request) {
     struct usage usage = { USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN };
     for (int i = 0; i < request->attempt_count; i++) {
         const struct attempt *attempt = &request->attempts[i];
-        bool is_running = attempt->ended_ns < 0 && request->decoder;
+        bool is_running = attempt->ended_ns < 0 && request->has_opened;
         const struct usage *told =
             is_running ? &decoder_facts(request->decoder)->usage : &attempt->usage;
         add_tokens(&usage.input_tokens, told->input_tokens);

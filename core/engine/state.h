@@ -192,6 +192,7 @@ struct request {
     struct bytes reply_body;    /* of a failing reply, or of a listing */
     struct decoder *decoder;    /* kept after the end for response.json */
     uint64_t progress;          /* of the decoder, at this attempt's start and then as seen */
+    bool has_opened;            /* this attempt brought an answer's beginning: the decoder is its */
     bool has_content;           /* this attempt brought some */
     bool in_background;         /* it goes on at the provider without a connection */
     bool had_tools;             /* some attempt brought a part of a tool call */

@@ -34,7 +34,8 @@ bool route_ends(const struct failure *failure) {
 }
 
 bool route_is_silence(const struct failure *failure) {
-    return failure->class == FAILURE_TIMEOUT || failure->class == FAILURE_STREAM_STALLED;
+    if (failure->class == FAILURE_STREAM_STALLED) return true;
+    return failure->class == FAILURE_TIMEOUT && failure->http_status == 0; // a 504 is an answer
 }
 
 enum rank { RANK_NEW, RANK_TRIED, RANK_SILENT, RANK_RESTING, RANK_NEVER };

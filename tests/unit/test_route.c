@@ -150,6 +150,11 @@ static void test_silence_is_a_timeout_or_a_stall(void **state) {
     }
 }
 
+static void test_a_gateway_timeout_is_an_answer(void **state) {
+    struct failure failure = { .class = FAILURE_TIMEOUT, .http_status = 504 };
+    assert_false(route_is_silence(&failure));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_first_provider_is_asked_first),
@@ -167,6 +172,7 @@ int main(void) {
         cmocka_unit_test(test_who_was_not_asked_comes_before_who_was),
         cmocka_unit_test(test_what_others_would_repeat_ends_the_route),
         cmocka_unit_test(test_silence_is_a_timeout_or_a_stall),
+        cmocka_unit_test(test_a_gateway_timeout_is_an_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -288,6 +288,8 @@ class Server:
                     raise ClientIsGone
 
     def stop(self):
+        if self.is_over.is_set():
+            return
         self.is_over.set()
         self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()

@@ -15,13 +15,13 @@ static const struct entry entries[] = {
     [LAYOUT_ROOT] = { .name = "/", .mode = DIRECTORY(0755), .holds = DIRECTORY_ROOT },
 
 #define IN .in = DIRECTORY_ROOT
-    { IN, "README", REGULAR(0444), .kind = &kind_text, .text = &text_readme, .is_static = true },
+    { IN, "README", REGULAR(0444), .kind = &kind_text, .text = &text_readme, .is_of_config = true },
     { IN, "status", REGULAR(0444), .kind = &kind_text, .text = &text_mount_status },
     { IN, "metrics", REGULAR(0444), .kind = &kind_text, .text = &text_metrics },
     { IN, "events", REGULAR(0444), .kind = &kind_journal, .journal = &journal_events },
     { IN, "alerts", REGULAR(0444), .kind = &kind_journal, .journal = &journal_alerts },
     { IN, "config.json", REGULAR(0444), .kind = &kind_text, .text = &text_config,
-      .is_static = true },
+      .is_of_config = true },
     { IN, "version", REGULAR(0444), .kind = &kind_text, .text = &text_version, .is_static = true },
     { IN, NULL, DIRECTORY(0755), .holds = DIRECTORY_PROVIDER },
 #undef IN

@@ -31,6 +31,7 @@ struct entry {
     mode_t mode;                   /* type and permissions */
     enum directory holds;          /* of a directory: what is inside */
     bool is_static;                /* attributes never change: the kernel may remember them */
+    bool is_of_config;             /* changes with the configuration, and no sooner */
     bool has_recovery;             /* how its request went on is an attribute of it: xattr.h */
     bool is_rehearsal;             /* shown where failures may be rehearsed */
     const struct kind *kind;       /* of a regular file: what it does */

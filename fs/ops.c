@@ -162,7 +162,10 @@ static void open_file(fuse_req_t request, fuse_ino_t inode, struct fuse_file_inf
         reply_error(request, ERROR_NOT_ALLOWED);
         return;
     }
-    int error = node.entry->kind->open(fs_of(request), &node, info->flags, &handle);
+    // Then the kernel looks its name up once more, and finds what has it now.
+    bool is_gone = node.provider && provider_is_removed(node.provider);
+    int error =
+        is_gone ? ERROR_STALE : node.entry->kind->open(fs_of(request), &node, info->flags, &handle);
     if (error) {
         reply_error(request, error);
         return;

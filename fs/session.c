@@ -28,7 +28,7 @@ static void initialise(void *userdata, struct fuse_conn_info *connection) {
     connection->congestion_threshold = 65535;
     fs->kernel_interface[0] = connection->proto_major;
     fs->kernel_interface[1] = connection->proto_minor;
-    fs->mounted_wall_ns = fs->parts.clock->wall_ns;
+    fs->mounted_wall_ns = fs->configured_wall_ns = fs->parts.clock->wall_ns;
     fs->is_initialised = true;
 }
 
@@ -36,6 +36,7 @@ struct fs *fs_create(const struct fs_parts *parts, int fuse_argc, char **fuse_ar
     struct fs *fs = calloc(1, sizeof(*fs));
     if (!fs) return NULL;
     fs->parts = *parts;
+    json_incref(fs->parts.config_shown);
     fs->uid = getuid();
     fs->gid = getgid();
     if (!interrupts_init(fs)) goto free_fs;
@@ -51,8 +52,17 @@ struct fs *fs_create(const struct fs_parts *parts, int fuse_argc, char **fuse_ar
 finish_interrupts:
     interrupts_finish(fs);
 free_fs:
+    json_decref(fs->parts.config_shown);
     free(fs);
     return NULL;
+}
+
+bool fs_show_config(struct fs *fs, json_t *config_shown) {
+    if (!config_shown) return false;
+    json_decref(fs->parts.config_shown);
+    fs->parts.config_shown = json_incref(config_shown);
+    fs->configured_wall_ns = fs->parts.clock->wall_ns;
+    return true;
 }
 
 struct fuse_session *fs_session(struct fs *fs) {
@@ -116,5 +126,6 @@ void fs_destroy(struct fs *fs) {
     places_destroy(fs);
     fuse_session_destroy(fs->session);
     free(fs->buffer.mem);
+    json_decref(fs->parts.config_shown);
     free(fs);
 }

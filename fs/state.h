@@ -25,12 +25,13 @@ struct fs {
     uid_t uid;
     gid_t gid;
     int64_t mounted_wall_ns;
+    int64_t configured_wall_ns;   /* when the configuration in force was loaded */
     unsigned kernel_interface[2]; /* major, minor; what kernel and libfuse agreed on */
-    bool is_nonblocking; /* the descriptor was told */
-    bool is_initialised; /* the kernel's INIT was handled */
-    bool was_ready;      /* and parts.ready was called */
-    int singles;         /* so many messages are read one by one */
-    bool is_abandoned;   /* nothing may be parked any more */
+    bool is_nonblocking;          /* the descriptor was told */
+    bool is_initialised;          /* the kernel's INIT was handled */
+    bool was_ready;               /* and parts.ready was called */
+    int singles;                  /* so many messages are read one by one */
+    bool is_abandoned;            /* nothing may be parked any more */
     struct handles handles;
     struct interrupts interrupts;
     struct place **places; /* by provider index */

@@ -49,12 +49,11 @@ int tree_find(struct fs *fs, uint64_t inode, struct node *node_out) {
 // ---- names ----
 
 static bool find_provider(struct fs *fs, const char *name, struct node *node) {
-    size_t count = engine_provider_count(fs->parts.engine);
-    for (size_t i = 0; i < count; i++) {
-        struct provider *provider = engine_provider(fs->parts.engine, i);
+    struct provider *provider;
+    for (size_t i = 0; (provider = engine_next_shown(fs->parts.engine, &i));) {
         if (strcmp(provider_name(provider), name) != 0) continue;
         node->provider = provider;
-        node->provider_index = i;
+        node->provider_index = i - 1;
         return true;
     }
     return false;
@@ -132,11 +131,11 @@ static bool next_entry(const struct fs *fs, const struct node *directory, uint64
 static bool next_provider(struct fs *fs, uint64_t *cookie, struct node *node,
                           const char **name_out) {
     size_t index = *cookie > COOKIE_NAMELESS ? *cookie - COOKIE_NAMELESS : 0;
-    node->provider = engine_provider(fs->parts.engine, index);
+    node->provider = engine_next_shown(fs->parts.engine, &index);
     if (!node->provider) return false;
-    node->provider_index = index;
+    node->provider_index = index - 1;
     *name_out = provider_name(node->provider);
-    *cookie = COOKIE_NAMELESS + index + 1;
+    *cookie = COOKIE_NAMELESS + index;
     return true;
 }
 
@@ -184,7 +183,7 @@ bool tree_next(struct fs *fs, const struct node *directory, uint64_t *cookie, st
 static nlink_t count_links(struct fs *fs, const struct node *node) {
     switch (node->entry->holds) {
     case DIRECTORY_ROOT:
-        return 2 + engine_provider_count(fs->parts.engine);
+        return 2 + engine_shown_count(fs->parts.engine);
     case DIRECTORY_PROVIDER:
         return 2 + 1; // requests
     case DIRECTORY_REQUESTS:
@@ -204,13 +203,15 @@ static int64_t newest_change_ns(struct fs *fs, const struct provider *provider) 
 
 static int64_t changed_ns(struct fs *fs, const struct node *node) {
     if (node->entry->is_static) return fs->mounted_wall_ns;
+    if (node->entry->is_of_config) return fs->configured_wall_ns;
     const struct kind *kind = node->entry->kind;
     if (kind && kind->changed_ns) return kind->changed_ns(fs, node);
     if (node->request) return request_changed_wall_ns(node->request);
     if (node->provider) return newest_change_ns(fs, node->provider);
-    int64_t newest_ns = fs->mounted_wall_ns;
-    for (size_t i = 0; i < engine_provider_count(fs->parts.engine); i++) {
-        int64_t change_ns = newest_change_ns(fs, engine_provider(fs->parts.engine, i));
+    int64_t newest_ns = fs->configured_wall_ns;
+    const struct provider *provider;
+    for (size_t i = 0; (provider = engine_next_shown(fs->parts.engine, &i));) {
+        int64_t change_ns = newest_change_ns(fs, provider);
         if (change_ns > newest_ns) newest_ns = change_ns;
     }
     return newest_ns;

@@ -14,8 +14,13 @@ struct keys;
 
 /* Looks at every key; commands are run here, one after the other. Variables that held a key are
  * wiped from the environment of this process, so that neither /proc/PID/environ nor a child has
- * them: call it once. A key that is not there is no error, see keys_problem. NULL: no memory. */
-struct keys *keys_load(const struct config *config, struct config_error *error_out);
+ * them; what they held goes from earlier (NULL: there are none) to the keys that are made here,
+ * whoever needs it now. A key that is not there is no error, see keys_problem. NULL: no memory. */
+struct keys *keys_load(const struct config *config, const struct keys *earlier,
+                       struct config_error *error_out);
+
+/* The variable was in the environment, and held something, before it was wiped. */
+bool keys_have_variable(const struct keys *keys, const char *name);
 
 /* A fork loses the locks: call this in the process that goes on. Children get no copy of the region
  * afterwards. False: the memory could not be locked (see ulimit -l) and may be swapped. */

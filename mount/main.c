@@ -21,18 +21,19 @@
 #include "mount/complaint.h"
 #include "mount/daemon.h"
 #include "mount/kernel.h"
-#include "mount/keys.h"
 #include "mount/mountpoint.h"
 #include "mount/options.h"
+#include "mount/reload.h"
+#include "mount/setup.h"
 #include "mount/simulator.h"
 #include "mount/version.h"
 
 enum { EXIT_MOUNT = 1, EXIT_USAGE = 2 };
+static const int64_t farewell_ns = 2 * TIME_S;
 
 struct program {
     struct options options;
-    struct config *config;
-    struct keys *keys;
+    struct setup *setup; /* the one that the mount began with; reload has the one in force */
     struct daemon *daemon;
     struct simulator simulator;
     struct clock clock;
@@ -44,6 +45,9 @@ struct program {
     struct engine *engine;
     struct fs *fs;
     struct watch *fuse_watch;
+    struct reload reload;
+    struct timer farewell_timer;
+    bool is_stopping;
     char version[512];
     char problem[1024];
 };
@@ -62,11 +66,6 @@ static void prepare_process(void) {
     signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like any other
 }
 
-static const char *get_environment(void *owner, const char *name) {
-    (void)owner;
-    return getenv(name);
-}
-
 static uint64_t random_seed(void) {
     uint64_t seed;
     if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed)) seed = (uint64_t)getpid();
@@ -79,6 +78,12 @@ static void stop(void *owner, int signal_number) {
     loop_stop(program->loop);
 }
 
+static void read_config_again(void *owner, int signal_number) {
+    struct program *program = owner;
+    (void)signal_number;
+    reload_start(&program->reload);
+}
+
 static void kernel_has_sent(void *owner, bool readable, bool writable) {
     struct program *program = owner;
     (void)readable;
@@ -88,7 +93,9 @@ static void kernel_has_sent(void *owner, bool readable, bool writable) {
 
 static void turn_ends(void *owner) {
     struct program *program = owner;
-    if (program->engine) engine_flush(program->engine);
+    if (!program->engine) return;
+    engine_flush(program->engine);
+    if (program->is_stopping && !engine_says_farewell(program->engine)) loop_stop(program->loop);
 }
 
 static void tree_is_usable(void *owner) {
@@ -98,34 +105,15 @@ static void tree_is_usable(void *owner) {
     daemon_ready(program->daemon);
 }
 
-static bool add_providers(struct program *program) {
-    const struct config *config = program->config;
-    for (size_t i = 0; i < config->provider_count; i++) {
-        const struct provider_config *provider = &config->providers[i];
-        const char *url = provider->base_url ? NULL : program->simulator.url;
-        if (!engine_add_provider(program->engine, provider, keys_header(program->keys, i),
-                                 keys_problem(program->keys, i), url)) {
-            snprintf(program->problem, sizeof(program->problem), "out of memory");
-            return false;
-        }
-    }
-    return engine_link_routes(program->engine);
-}
-
-static bool needs_simulator(const struct config *config) {
-    for (size_t i = 0; i < config->provider_count; i++)
-        if (!config->providers[i].base_url) return true;
-    return false;
-}
-
 // True without one when none is wanted.
 static bool make_spill(struct program *program) {
+    const struct config *config = program->setup->config;
     struct spill_file_parts parts = {
         .clock = &program->clock,
         .timers = &program->timers,
-        .folder = program->config->spill_dir,
+        .folder = config->spill_dir,
         .temporary = getenv("TMPDIR"),
-        .bytes_max = (uint64_t)program->config->max_spill_bytes,
+        .bytes_max = (uint64_t)config->max_spill_bytes,
     };
     if (parts.bytes_max) program->spill = spill_file_create(&parts);
     return program->spill || !parts.bytes_max;
@@ -133,7 +121,7 @@ static bool make_spill(struct program *program) {
 
 static bool build(struct program *program) {
     snprintf(program->problem, sizeof(program->problem), "out of memory or descriptors");
-    if (needs_simulator(program->config) &&
+    if (setup_needs_simulator(program->setup) &&
         !simulator_start(&program->simulator, program->problem, sizeof(program->problem)))
         return false;
     timers_init(&program->timers);
@@ -153,13 +141,14 @@ static bool build(struct program *program) {
         .transport = fault_transport_transport(program->faults),
         .random_seed = random_seed(),
         .spill = program->spill ? spill_file_spill(program->spill) : NULL,
-        .memory_max = (size_t)program->config->max_memory,
+        .memory_max = (size_t)program->setup->config->max_memory,
     };
     program->engine = engine_create(&engine);
     if (!program->engine) return false;
-    event_config_loaded(engine_events(program->engine), program->clock.wall_ns,
-                        program->config->file, program->config->provider_count);
-    return add_providers(program);
+    const struct config *config = program->setup->config;
+    event_config_loaded(engine_events(program->engine), program->clock.wall_ns, config->file,
+                        config->provider_count);
+    return setup_apply(program->setup, program->engine, program->simulator.url);
 }
 
 static bool make_session(struct program *program) {
@@ -170,7 +159,7 @@ static bool make_session(struct program *program) {
         .timers = &program->timers,
         .mountpoint = program->options.mountpoint,
         .version_text = program->version,
-        .config_shown = program->config->shown,
+        .config_shown = program->setup->config->shown,
         .faults = program->options.faults,
         .ready = tree_is_usable,
         .owner = program,
@@ -197,17 +186,49 @@ static bool watch_kernel(struct program *program) {
     watch_for(program->fuse_watch, true, false);
     return loop_catch(program->loop, SIGTERM, stop, program) &&
            loop_catch(program->loop, SIGINT, stop, program) &&
-           loop_catch(program->loop, SIGHUP, stop, program);
+           loop_catch(program->loop, SIGHUP, read_config_again, program);
+}
+
+static void prepare_reload(struct program *program) {
+    program->reload = (struct reload){
+        .loop = program->loop,
+        .clock = &program->clock,
+        .engine = program->engine,
+        .fs = program->fs,
+        .simulator = &program->simulator,
+        .config_file = program->options.config_file ? program->setup->config->file : NULL,
+        .setup = setup_keep(program->setup),
+    };
+}
+
+static void farewells_take_too_long(void *owner) {
+    struct program *program = owner;
+    loop_stop(program->loop);
+}
+
+// What goes on at a provider without us, and costs, is told to stop; the provider has a moment.
+static void say_farewell(struct program *program) {
+    engine_stop(program->engine);
+    if (!engine_says_farewell(program->engine) || !timers_reserve(&program->timers, 1)) return;
+    program->is_stopping = true;
+    timer_init(&program->farewell_timer, farewells_take_too_long, program);
+    timer_arm(&program->timers, &program->farewell_timer,
+              time_after(program->clock.now_ns, farewell_ns));
+    loop_run(program->loop);
+    timer_disarm(&program->timers, &program->farewell_timer);
+    timers_release(&program->timers, 1);
 }
 
 // Every reader is answered and the mount is taken away; then what still runs is cancelled upstream.
 static void tear_down(struct program *program) {
+    reload_stop(&program->reload);
     if (program->fs) {
         fs_abandon(program->fs);
         watch_end(program->fuse_watch);
         fuse_session_unmount(fs_session(program->fs));
         fs_destroy(program->fs);
     }
+    if (program->engine) say_farewell(program);
     engine_destroy(program->engine);
     fault_transport_destroy(program->faults);
     http_destroy(program->http);
@@ -215,8 +236,7 @@ static void tear_down(struct program *program) {
     spill_file_destroy(program->spill);
     timers_finish(&program->timers);
     simulator_stop(&program->simulator);
-    keys_destroy(program->keys);
-    config_destroy(program->config);
+    setup_release(program->setup);
     daemon_destroy(program->daemon);
     options_finish(&program->options);
 }
@@ -226,8 +246,16 @@ static void warn(struct program *program) {
     char warning[256];
     if (kernel_ends_waiting(KERNEL_FUSE_SETTINGS, warning, sizeof(warning)))
         fprintf(stderr, "askfs: %s\n", warning);
-    if (!keys_lock(program->keys))
+    if (!keys_lock(program->setup->keys))
         fprintf(stderr, "askfs: warning: keys may be swapped out to disk: raise ulimit -l\n");
+}
+
+// Runs no key command.
+static bool check(const struct options *options, struct config_error *error_out) {
+    struct config *config = config_load(options->config_file, setup_environment, NULL, error_out);
+    if (config) config_print(config, stdout);
+    config_destroy(config);
+    return config != NULL;
 }
 
 int main(int argc, char **argv) {
@@ -243,14 +271,12 @@ int main(int argc, char **argv) {
     case OPTIONS_RUN:
         break;
     }
-    program.config = config_load(program.options.config_file, get_environment, NULL, &error);
-    if (!program.config) goto bad_config;
     if (program.options.check) {
-        config_print(program.config, stdout);
+        if (!check(&program.options, &error)) goto bad_config;
         return EXIT_SUCCESS;
     }
-    program.keys = keys_load(program.config, &error);
-    if (!program.keys) goto bad_config;
+    program.setup = setup_load(program.options.config_file, NULL, &error);
+    if (!program.setup) goto bad_config;
     if (!mountpoint_prepare(&program.options, program.problem, sizeof(program.problem)))
         goto no_mount;
     program.daemon = daemon_start(program.options.foreground);
@@ -260,6 +286,7 @@ int main(int argc, char **argv) {
         tear_down(&program);
         return EXIT_MOUNT;
     }
+    prepare_reload(&program);
     loop_run(program.loop);
     tear_down(&program);
     return EXIT_SUCCESS;

@@ -56,13 +56,19 @@ static void leave_flight(struct request *request) {
     pacer_note_ended(&target->pacer, &request->ticket);
 }
 
+static void forget_transfer(struct request *request) {
+    request->transfer = NULL;
+    access_release(request->access);
+    request->access = NULL;
+}
+
 void attempt_abandon(struct request *request) {
     timer_disarm(timers_of(request), &request->phase_timer);
     request->draining = false;
     if (!request->transfer) return;
     struct transport *transport = request->provider->engine->parts.transport;
     transport->cancel(transport, request->transfer);
-    request->transfer = NULL;
+    forget_transfer(request);
     request_release(request); // attempt_start's
 }
 
@@ -215,7 +221,7 @@ static void judge_end(struct request *request, const struct transfer_result *res
 
 static void on_done(void *owner, const struct transfer_result *result) {
     struct request *request = owner;
-    request->transfer = NULL;
+    forget_transfer(request);
     request->draining = false;
     timer_disarm(timers_of(request), &request->phase_timer);
     if (!request_has_ended(request)) judge_end(request, result);
@@ -358,7 +364,7 @@ static bool write_exchange(struct request *request) {
     }
     struct bytes url;
     bytes_init(&url, 4096);
-    if (bytes_append_text(&url, leg->target->base_url) &&
+    if (bytes_append_text(&url, leg->target->access->base_url) &&
         leg->target->config->wire->write_resume_path(decoder_facts(request->decoder), &url))
         request->url = bytes_take(&url);
     bytes_finish(&url);
@@ -378,6 +384,7 @@ static bool start_transfer(struct request *request) {
         .connected = on_connected, .headers = on_headers, .body = on_body, .done = on_done
     };
     struct leg *leg = request->leg;
+    struct access *access = leg->target->access;
     struct transport *transport = leg->target->engine->parts.transport;
     struct fault_target faults = {
         .rules = leg->target->faults,
@@ -386,16 +393,17 @@ static bool start_transfer(struct request *request) {
         .dialect = &leg->target->config->type->dialect,
     };
     struct transfer_request transfer = {
-        .url = request->url ? request->url : leg->target->url,
+        .url = request->url ? request->url : access->url,
         .body = request->body.length ? bytes_slice(&request->body) : (struct slice){ 0 }, // GET
-        .headers = leg->target->headers,
-        .secret_header = leg->target->secret_header,
+        .headers = access->headers,
+        .secret_header = access->setup.secret_header,
         .ca_file = leg->target->config->ca_file,
         .fresh_connection = leg->wants_fresh_connection,
         .faults = leg->target->faults ? &faults : NULL,
     };
     leg->wants_fresh_connection = false;
     request->transfer = transport->start(transport, &transfer, &events, request);
+    if (request->transfer) request->access = access_keep(access);
     return request->transfer != NULL;
 }
 

@@ -56,27 +56,6 @@ void engine_destroy(struct engine *engine) {
     free(engine);
 }
 
-struct provider *engine_add_provider(struct engine *engine, const struct provider_config *config,
-                                     const char *secret_header, const char *key_problem,
-                                     const char *base_url) {
-    size_t count = engine->provider_count + 1;
-    struct provider **providers = realloc(engine->providers, count * sizeof(struct provider *));
-    if (!providers) return NULL;
-    engine->providers = providers;
-    struct provider *provider = provider_create(engine, config, base_url);
-    if (!provider) return NULL;
-    provider->secret_header = secret_header;
-    provider->key_problem = key_problem;
-    engine->providers[engine->provider_count++] = provider;
-    return provider;
-}
-
-bool engine_link_routes(struct engine *engine) {
-    for (size_t i = 0; i < engine->provider_count; i++)
-        if (!provider_link(engine->providers[i])) return false;
-    return true;
-}
-
 size_t engine_provider_count(const struct engine *engine) {
     return engine->provider_count;
 }
@@ -86,9 +65,29 @@ struct provider *engine_provider(const struct engine *engine, size_t index) {
 }
 
 struct provider *engine_find_provider(const struct engine *engine, const char *name) {
-    for (size_t i = 0; i < engine->provider_count; i++)
-        if (strcmp(provider_name(engine->providers[i]), name) == 0) return engine->providers[i];
+    struct provider *provider;
+    for (size_t i = 0; (provider = engine_next_shown(engine, &i));)
+        if (strcmp(provider_name(provider), name) == 0) return provider;
     return NULL;
+}
+
+struct provider *engine_next_shown(const struct engine *engine, size_t *index) {
+    while (*index < engine->provider_count) {
+        struct provider *provider = engine->providers[(*index)++];
+        if (!provider->is_removed) return provider;
+    }
+    return NULL;
+}
+
+size_t engine_shown_count(const struct engine *engine) {
+    size_t count = 0;
+    for (size_t i = 0; engine_next_shown(engine, &i);)
+        count++;
+    return count;
+}
+
+void engine_set_memory_max(struct engine *engine, size_t memory_max) {
+    engine->stores.memory_max = memory_max ? memory_max : STORE_MEMORY_DEFAULT;
 }
 
 void engine_flush(struct engine *engine) {

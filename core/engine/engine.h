@@ -38,19 +38,35 @@ bool engine_says_farewell(const struct engine *engine);
 /* engine_stop without waiting for anything, then frees all; accepts NULL. */
 void engine_destroy(struct engine *engine);
 
-/* Adds a directory. config is borrowed for the engine's life; secret_header is the header line with
- * the key, or NULL; key_problem says why there is none where one is needed, else NULL (both
- * borrowed). base_url overrides the configuration's when not NULL (the simulator's address). */
-struct provider *engine_add_provider(struct engine *engine, const struct provider_config *config,
-                                     const char *secret_header, const char *key_problem,
-                                     const char *base_url);
+/* What a directory is made of. All is borrowed until release(owner) is called, once: at the latest
+ * by engine_destroy, and not while a transfer still needs it. */
+struct provider_setup {
+    const struct provider_config *config;
+    const char *secret_header;    /* the header line with the key; NULL: none */
+    const char *key_problem;      /* why there is no key where one is needed; NULL: all is well */
+    const char *base_url;         /* in place of the configuration's (the simulator's); or NULL */
+    void (*release)(void *owner); /* may be NULL */
+    void *owner;
+};
 
-/* After the last provider was added: routes find theirs. False: no memory. */
-bool engine_link_routes(struct engine *engine);
+/* From now on these directories are there, in this order where they are new. One that was there
+ * before, with the same type and wire, stays the same and keeps its requests and its health; one
+ * that is not among them is removed: what runs there goes on as it was. False: no memory; nothing
+ * has changed. */
+bool engine_configure(struct engine *engine, const struct provider_setup *setups, size_t count);
 
+/* Of every directory that ever was, those that were removed included: see provider_is_removed. An
+ * index stays with its directory. */
 size_t engine_provider_count(const struct engine *engine);
 struct provider *engine_provider(const struct engine *engine, size_t index);
+/* NULL: none has that name now. */
 struct provider *engine_find_provider(const struct engine *engine, const char *name);
+size_t engine_shown_count(const struct engine *engine); /* without those that were removed */
+/* The first one from *index on that was not removed; *index is then behind it. NULL: none. */
+struct provider *engine_next_shown(const struct engine *engine, size_t *index);
+
+/* For the text of all answers, from now on; 0: the default of store_pool.h. */
+void engine_set_memory_max(struct engine *engine, size_t memory_max);
 
 /* What happens, and what of it needs somebody: the texts of the files events and alerts. */
 struct events *engine_events(struct engine *engine);

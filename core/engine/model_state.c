@@ -7,6 +7,12 @@ void model_states_init(struct model_states *states, const struct breaker_policy 
     *states = (struct model_states){ .policy = policy };
 }
 
+void model_states_set_policy(struct model_states *states, const struct breaker_policy *policy) {
+    states->policy = policy;
+    for (size_t i = 0; i < states->count; i++)
+        breaker_set_policy(&states->states[i]->breaker, policy);
+}
+
 static void destroy(struct model_state *state) {
     free(state->model);
     free(state);

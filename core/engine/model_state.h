@@ -30,6 +30,7 @@ struct model_states {
 enum { MODEL_STATES_KEPT = 64 };
 
 void model_states_init(struct model_states *states, const struct breaker_policy *policy);
+void model_states_set_policy(struct model_states *states, const struct breaker_policy *policy);
 void model_states_finish(struct model_states *states); /* accepts zeroed storage */
 
 /* The state of a model, made when it is asked for first. NULL: no memory. Valid until others are

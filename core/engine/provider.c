@@ -7,43 +7,7 @@
 #include "core/engine/state.h"
 #include "core/policy/fault_rules.h"
 
-static char *join(const char *a, const char *b) {
-    size_t length = strlen(a);
-    char *joined = malloc(length + strlen(b) + 1);
-    if (!joined) return NULL;
-    memcpy(joined, a, length);
-    memcpy(joined + length, b, strlen(b) + 1);
-    return joined;
-}
-
-static size_t count_lines(const char *const *lines) {
-    size_t count = 0;
-    while (lines && lines[count])
-        count++;
-    return count;
-}
-
-// What every request to this provider says, put together once. Borrowed texts.
-static const char **constant_headers(const struct provider_config *config) {
-    static const char *const always[] = { "Content-Type: application/json",
-                                          "Accept: text/event-stream, application/json",
-                                          "User-Agent: askfs" };
-    size_t own = sizeof(always) / sizeof(*always);
-    size_t of_type = count_lines(config->type->headers);
-    size_t of_config = count_lines((const char *const *)config->headers);
-    const char **headers = calloc(own + of_type + of_config + 1, sizeof(*headers));
-    if (!headers) return NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < own; i++)
-        headers[count++] = always[i];
-    for (size_t i = 0; i < of_type; i++)
-        headers[count++] = config->type->headers[i];
-    for (size_t i = 0; i < of_config; i++)
-        headers[count++] = config->headers[i];
-    return headers;
-}
-
-static struct settings *settings_of(const struct provider_config *config) {
+struct settings *settings_of_config(const struct provider_config *config) {
     char *options = config->options ? json_dumps(config->options, JSON_INDENT(2)) : NULL;
     struct settings *settings = settings_create(slice_of(config->model), slice_of(config->system),
                                                 config->options, slice_of(options));
@@ -53,24 +17,15 @@ static struct settings *settings_of(const struct provider_config *config) {
 
 enum { TIMERS = 3 };
 
-// A route sends nothing itself.
-static bool make_address(struct provider *provider, const char *base_url) {
-    const struct provider_config *config = provider->config;
-    if (config_is_route(config)) base_url = "";
-    provider->base_url = strdup(base_url ? base_url : config->base_url);
-    if (!provider->base_url || config_is_route(config)) return provider->base_url != NULL;
-    provider->url = join(provider->base_url, config->wire->path);
-    provider->headers = constant_headers(config);
-    return provider->url && provider->headers;
-}
-
-struct provider *provider_create(struct engine *engine, const struct provider_config *config,
-                                 const char *base_url) {
+struct provider *provider_create(struct engine *engine, struct access *access) {
+    const struct provider_config *config = access->setup.config;
     struct provider *provider = calloc(1, sizeof(*provider));
-    if (!provider) return NULL;
+    if (!provider) goto release_access;
     if (!timers_reserve(engine->parts.timers, TIMERS)) goto free_provider;
     provider->engine = engine;
+    provider->access = access;
     provider->config = config;
+    provider->key_problem = access->setup.key_problem;
     model_states_init(&provider->models, &config->breaker);
     pacer_init(&provider->pacer, &pacer_default);
     retry_budget_init(&provider->budget, &config->retry_budget, engine_now_ns(engine));
@@ -79,54 +34,32 @@ struct provider *provider_create(struct engine *engine, const struct provider_co
     alerts_init(&provider->alerts, &alert_limits_default);
     timer_init(&provider->alert_timer, tell_alert_timer, provider);
     timer_init(&provider->probe_timer, health_probe_timer, provider);
-    provider->settings = settings_of(config);
-    if (!provider->settings || !make_address(provider, base_url)) goto destroy_provider;
-    return provider;
-
-destroy_provider:
+    provider->settings = settings_of_config(config);
+    if (provider->settings) return provider;
     provider_destroy(provider);
     return NULL;
+
 free_provider:
     free(provider);
+release_access:
+    access_release(access);
     return NULL;
 }
 
-static bool is_member(const struct provider *route, const struct provider *provider) {
-    for (size_t i = 0; i < route->member_count; i++)
-        if (route->members[i] == provider) return true;
-    return false;
-}
-
-// Routes within routes stand for their providers; the configuration has no circles.
-static bool add_members(struct provider *route, const struct provider_config *config) {
-    for (size_t i = 0; config->route[i]; i++) {
-        struct provider *member = engine_find_provider(route->engine, config->route[i]);
-        if (config_is_route(member->config)) {
-            if (!add_members(route, member->config)) return false;
-            continue;
-        }
-        if (is_member(route, member)) continue;
-        struct provider **grown =
-            realloc(route->members, (route->member_count + 1) * sizeof(struct provider *));
-        if (!grown) return false;
-        route->members = grown;
-        route->members[route->member_count++] = member;
-    }
-    return true;
-}
-
-// A route lacks a key when all of its providers do.
-static const char *key_problem_of(const struct provider *route) {
-    for (size_t i = 0; i < route->member_count; i++)
-        if (!route->members[i]->key_problem) return NULL;
-    return "none of the providers of this route has its key: see the status of each";
-}
-
-bool provider_link(struct provider *provider) {
-    if (!config_is_route(provider->config)) return true;
-    if (!add_members(provider, provider->config)) return false;
-    provider->key_problem = key_problem_of(provider);
-    return true;
+void provider_change(struct provider *provider, struct access *access, struct settings *settings) {
+    const struct provider_config *config = access->setup.config;
+    bool has_moved = strcmp(provider->access->base_url, access->base_url) != 0;
+    model_states_set_policy(&provider->models, &config->breaker);
+    provider->budget.policy = &config->retry_budget;
+    provider->config = config;
+    provider->key_problem = access->setup.key_problem;
+    settings_release(provider->settings);
+    provider->settings = settings;
+    access_release(provider->access);
+    provider->access = access;
+    if (!has_moved) return;
+    request_release(provider->listing);
+    provider->listing = NULL;
 }
 
 void provider_cancel_all(struct provider *provider) {
@@ -174,10 +107,12 @@ void provider_destroy(struct provider *provider) {
     free(provider->members);
     free(provider->last_error);
     free(provider->faults);
-    free(provider->headers);
-    free(provider->url);
-    free(provider->base_url);
+    access_release(provider->access);
     free(provider);
+}
+
+bool provider_is_removed(const struct provider *provider) {
+    return provider->is_removed;
 }
 
 const char *provider_name(const struct provider *provider) {

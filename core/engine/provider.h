@@ -9,6 +9,8 @@
 
 struct fault_rules;
 
+/* It is not in the configuration any more. */
+bool provider_is_removed(const struct provider *provider);
 const char *provider_name(const struct provider *provider);
 const struct provider_config *provider_config(const struct provider *provider);
 

@@ -48,7 +48,8 @@ static void sample(struct family *family, const char *suffix, double value, ...)
 
 #define EACH_PROVIDER(engine, provider)                                                            \
     for (size_t each = 0; each < (engine)->provider_count; each++)                                 \
-        for (const struct provider *provider = (engine)->providers[each]; provider; provider = NULL)
+        for (const struct provider *provider = (engine)->providers[each];                          \
+             provider && !provider->is_removed; provider = NULL)
 
 static bool requests(const struct engine *engine, struct bytes *out) {
     struct family f = family(out, "askfs_requests_total", "counter", "Requests that ended.");

@@ -59,7 +59,7 @@ bool report_provider_status(const struct provider *provider, struct bytes *out) 
     return report_text(out, "provider", provider_name(provider)) &&
            report_text(out, "type", provider->config->type->name) &&
            report_text(out, "model", provider->settings->model) &&
-           report_text(out, "endpoint", provider->base_url) &&
+           report_text(out, "endpoint", provider->access->base_url) &&
            report_text(out, "state", provider_state_name(provider)) &&
            report_text(out, "breaker", breaker_state_name(breaker.state)) &&
            report_count(out, "breaker_failures", breaker.failures) &&
@@ -118,8 +118,9 @@ bool report_provider_error(const struct provider *provider, struct bytes *out) {
 
 static size_t longest_name(const struct engine *engine) {
     size_t longest = 8;
-    for (size_t i = 0; i < engine->provider_count; i++) {
-        size_t length = strlen(provider_name(engine->providers[i]));
+    const struct provider *provider;
+    for (size_t i = 0; (provider = engine_next_shown(engine, &i));) {
+        size_t length = strlen(provider_name(provider));
         if (length > longest) longest = length;
     }
     return longest;
@@ -145,14 +146,16 @@ static bool mount_status_line(const struct provider *provider, int width, struct
 
 bool report_mount_status(const struct engine *engine, struct bytes *out) {
     int width = (int)longest_name(engine);
-    for (size_t i = 0; i < engine->provider_count; i++)
-        if (!mount_status_line(engine->providers[i], width, out)) return false;
+    const struct provider *provider;
+    for (size_t i = 0; (provider = engine_next_shown(engine, &i));)
+        if (!mount_status_line(provider, width, out)) return false;
     return true;
 }
 
 bool report_readme(const struct engine *engine, const char *mountpoint, struct bytes *out) {
-    const char *name = "sim";
-    if (engine->provider_count) name = provider_name(engine->providers[0]);
+    size_t first = 0;
+    const struct provider *provider = engine_next_shown(engine, &first);
+    const char *name = provider ? provider_name(provider) : "sim";
     if (!bytes_printf(
             out,
             "This is askfs: each directory is an LLM provider.\n\n"
@@ -164,11 +167,11 @@ bool report_readme(const struct engine *engine, const char *mountpoint, struct b
             "Mounted here:\n",
             mountpoint, name, mountpoint, name, mountpoint))
         return false;
-    for (size_t i = 0; i < engine->provider_count; i++) {
-        const struct provider *provider = engine->providers[i];
+    for (size_t i = 0; (provider = engine_next_shown(engine, &i));) {
         if (!bytes_printf(out, "  %s/  %s, model %s, %s\n", provider_name(provider),
                           provider->config->type->name, provider->settings->model,
-                          provider->key_problem ? provider->key_problem : provider->base_url))
+                          provider->key_problem ? provider->key_problem
+                                                : provider->access->base_url))
             return false;
     }
     return bytes_append_text(out,

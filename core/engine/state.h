@@ -4,6 +4,7 @@
 #ifndef ASKFS_CORE_ENGINE_STATE_H
 #define ASKFS_CORE_ENGINE_STATE_H
 
+#include "core/engine/access.h"
 #include "core/engine/events.h"
 #include "core/engine/model_state.h"
 #include "core/engine/provider.h"
@@ -50,11 +51,9 @@ struct queue {
 struct provider {
     struct engine *engine;
     const struct provider_config *config;
-    const char *secret_header;
-    const char *key_problem;
-    char *base_url;
-    const char **headers;      /* constant request headers, NULL-ended */
-    char *url;                 /* of the wire */
+    struct access *access;   /* with a reference; config is its */
+    const char *key_problem; /* NULL: it has its key, or needs none */
+    bool is_removed;         /* not in the configuration any more; what runs here ends as it was */
     struct provider **members; /* of a route, in order; NULL: no route */
     size_t member_count;
     struct settings *settings;
@@ -186,6 +185,7 @@ struct request {
     struct bytes body;
     char *url;
     struct transfer *transfer;
+    struct access *access;      /* with a reference; what the transfer was started with */
     struct pacer_ticket ticket; /* of the target's pacer */
     int reply_status;
     struct bytes reply_headers; /* of a failing reply: name NUL value NUL … */
@@ -218,10 +218,11 @@ int64_t engine_now_ns(const struct engine *engine);
 int64_t engine_wall_ns(const struct engine *engine);
 
 /* provider.c */
-struct provider *provider_create(struct engine *engine, const struct provider_config *config,
-                                 const char *base_url);
-/* Of a route: resolves its members. False: no memory. */
-bool provider_link(struct provider *provider);
+/* Takes access, whatever happens. NULL: no memory. */
+struct provider *provider_create(struct engine *engine, struct access *access);
+/* Goes on with another configuration of the same type and wire. Takes both. */
+void provider_change(struct provider *provider, struct access *access, struct settings *settings);
+struct settings *settings_of_config(const struct provider_config *config); /* NULL: no memory */
 void provider_cancel_all(struct provider *provider);
 void provider_forget_requests(struct provider *provider); /* all have ended */
 void provider_destroy(struct provider *provider);

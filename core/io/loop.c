@@ -25,6 +25,14 @@ struct loop {
     int signal_count;
 };
 
+struct work {
+    uv_work_t handle;
+    struct loop *loop;
+    void (*work)(void *owner);
+    void (*done)(void *owner);
+    void *owner;
+};
+
 struct watch {
     uv_poll_t handle;
     struct loop *loop;
@@ -165,6 +173,30 @@ static void free_watch(uv_handle_t *handle) {
 
 void watch_end(struct watch *watch) {
     if (watch) uv_close((uv_handle_t *)&watch->handle, free_watch);
+}
+
+static void on_work(uv_work_t *handle) {
+    struct work *work = handle->data;
+    work->work(work->owner);
+}
+
+static void on_work_done(uv_work_t *handle, int status) {
+    struct work *work = handle->data;
+    (void)status; // nobody cancels it
+    turn_begins(work->loop);
+    work->done(work->owner);
+    free(work);
+}
+
+bool loop_work(struct loop *loop, void (*work)(void *owner), void (*done)(void *owner),
+               void *owner) {
+    struct work *started = calloc(1, sizeof(*started));
+    if (!started) return false;
+    *started = (struct work){ .loop = loop, .work = work, .done = done, .owner = owner };
+    started->handle.data = started;
+    if (uv_queue_work(&loop->uv, &started->handle, on_work, on_work_done) == 0) return true;
+    free(started);
+    return false;
 }
 
 static void on_signal(uv_signal_t *handle, int number) {

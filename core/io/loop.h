@@ -32,6 +32,12 @@ struct watch *loop_watch(struct loop *loop, int descriptor,
 void watch_for(struct watch *watch, bool readable, bool writable);
 void watch_end(struct watch *watch); /* before the descriptor is closed; accepts NULL */
 
+/* Runs work in another thread, for what would hold up the loop, then done in the loop; work may use
+ * only what is its own meanwhile. False: it cannot be started, and neither is called. loop_destroy
+ * waits for work under way, and calls its done. */
+bool loop_work(struct loop *loop, void (*work)(void *owner), void (*done)(void *owner),
+               void *owner);
+
 /* Calls caught for a signal from now on. False: the loop cannot. */
 bool loop_catch(struct loop *loop, int signal_number, void (*caught)(void *owner, int number),
                 void *owner);

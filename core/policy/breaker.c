@@ -26,11 +26,21 @@ void breaker_init(struct breaker *breaker, const struct breaker_policy *policy) 
 
 // ---- what was counted ----
 
+static void forget_buckets(struct breaker *breaker) {
+    for (int i = 0; i < BREAKER_BUCKETS; i++)
+        breaker->buckets[i] = (struct breaker_bucket){ 0 };
+}
+
 static void forget_outcomes(struct breaker *breaker) {
     breaker->failed_count = 0;
     breaker->failed_next = 0;
-    for (int i = 0; i < BREAKER_BUCKETS; i++)
-        breaker->buckets[i] = (struct breaker_bucket){ 0 };
+    forget_buckets(breaker);
+}
+
+// Twelfths of another window are of another length.
+void breaker_set_policy(struct breaker *breaker, const struct breaker_policy *policy) {
+    if (breaker->policy->window_ns != policy->window_ns) forget_buckets(breaker);
+    breaker->policy = policy;
 }
 
 static int64_t bucket_number(const struct breaker *breaker, int64_t now_ns) {

@@ -102,6 +102,8 @@ struct breaker_permit {
 };
 
 void breaker_init(struct breaker *breaker, const struct breaker_policy *policy);
+/* From now on. Its state stays, and so do the failures that it counts. */
+void breaker_set_policy(struct breaker *breaker, const struct breaker_policy *policy);
 
 /* Would a request be let through now? Changes nothing. */
 bool breaker_would_allow(const struct breaker *breaker, int64_t now_ns);

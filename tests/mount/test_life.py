@@ -12,6 +12,7 @@ import pytest
 from support import programs
 from support.askfs import Reader, is_mounted, take_away
 from support.programs import ASKFS, end_group
+from support.server import HANG, chunk, event, stream_head
 from support.waiting import eventually
 
 
@@ -372,3 +373,33 @@ def test_an_idle_mount_does_not_run(sim):
         return ticks() == before and programs.state_of(sim.mount.process.pid) == "S"
 
     eventually(is_quiet)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_response_in_the_background_is_cancelled_at_its_provider(mounted, simulator, number):
+    mount = mounted({"sim": {"type": "sim", "api": "responses", "base_url": simulator.url,
+                             "options": {"sim": {"chunks": 1000, "ms_per_chunk": 20}}}})
+    sim = mount / "sim"
+    sim.write("hi")
+    reader = Reader(sim / "response").waits()
+    eventually(lambda: reader.data)
+    mount.process.send_signal(number)
+    assert mount.process.wait(20) == 0
+    paths = [request["path"] for request in simulator.requests()]
+    assert paths[-1].endswith("/cancel"), paths
+
+
+def test_a_provider_that_takes_no_cancel_does_not_hold_the_mount(mounted, server):
+    """The mount itself is gone at once; the process gives the provider a moment."""
+    begin = {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1"}}
+    delta = {"type": "response.output_text.delta", "sequence_number": 1, "delta": "Hel"}
+    server.plays(stream_head(), *(chunk(event(said, said["type"])) for said in (begin, delta)), HANG)
+    server.always_plays(HANG)
+    mount = mounted({"fake": {"type": "openai-compatible", "api": "responses", "model": "fake",
+                              "background": True, "base_url": server.url}})
+    (mount / "fake").write("hi")
+    Reader(mount / "fake" / "response").has("Hel")
+    mount.process.send_signal(signal.SIGTERM)
+    eventually(lambda: not is_mounted(mount.path))
+    assert mount.process.wait(20) == 0
+    assert server.wait_for_requests(2).path.endswith("/responses/resp_1/cancel")

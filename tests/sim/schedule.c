@@ -275,10 +275,13 @@ static bool build(struct world *world) {
                                   .random_seed = random_next(&world->random) };
     world->engine = engine_create(&parts);
     if (!world->engine) return false;
-    for (size_t i = 0; i < world->config->provider_count; i++)
-        if (!engine_add_provider(world->engine, &world->config->providers[i], NULL, NULL, NULL))
-            return false;
-    return engine_link_routes(world->engine);
+    size_t count = world->config->provider_count;
+    struct provider_setup *setups = calloc(count, sizeof(*setups));
+    for (size_t i = 0; setups && i < count; i++)
+        setups[i].config = &world->config->providers[i];
+    bool done = setups && engine_configure(world->engine, setups, count);
+    free(setups);
+    return done;
 }
 
 static void plan(struct world *world) {

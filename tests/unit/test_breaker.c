@@ -54,6 +54,20 @@ static void test_neutral_outcomes_count_as_neither(void **state) {
     assert_true(ask(&breaker, BREAKER_FAILURE, 0));
 }
 
+static void test_another_policy_counts_what_was_counted_before(void **state) {
+    struct breaker_policy stricter = policy;
+    stricter.failure_threshold = 2;
+    stricter.window_ns = 2 * policy.window_ns;
+    struct breaker breaker;
+    breaker_init(&breaker, &policy);
+    assert_false(ask(&breaker, BREAKER_FAILURE, 1));
+    breaker_set_policy(&breaker, &stricter);
+    assert_int_equal(breaker.state, BREAKER_CLOSED);
+    assert_true(ask(&breaker, BREAKER_FAILURE, policy.window_ns + 1));
+    breaker_set_policy(&breaker, &policy);
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+}
+
 static void test_the_largest_threshold_can_be_reached(void **state) {
     struct breaker_policy large = policy;
     large.failure_threshold = BREAKER_FAILURES_KEPT;
@@ -260,6 +274,7 @@ int main(void) {
         cmocka_unit_test(test_successes_do_not_forgive_failures),
         cmocka_unit_test(test_failures_leave_the_window),
         cmocka_unit_test(test_neutral_outcomes_count_as_neither),
+        cmocka_unit_test(test_another_policy_counts_what_was_counted_before),
         cmocka_unit_test(test_the_largest_threshold_can_be_reached),
         cmocka_unit_test(test_half_of_twenty_outcomes_opens_it),
         cmocka_unit_test(test_less_than_half_does_not_open_it),

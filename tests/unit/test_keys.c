@@ -39,7 +39,7 @@ static struct config *config_of(const char *type, const char *const *places) {
 
 static struct keys *load(struct config *config) {
     struct config_error error = { "" };
-    struct keys *keys = keys_load(config, &error);
+    struct keys *keys = keys_load(config, NULL, &error);
     if (!keys) fail_msg("%s", error.text);
     return keys;
 }
@@ -268,6 +268,26 @@ static int remove_folder(void **state) {
     return system(command);
 }
 
+static void test_a_later_configuration_has_the_variables_of_an_earlier_one(void **state) {
+    const char *const one[] = { "{\"env\": \"TEST_KEY\"}", NULL };
+    const char *const two[] = { "{\"env\": \"TEST_KEY\"}", "{\"env\": \"OPENAI_API_KEY\"}", NULL };
+    struct config_error error = { "" };
+    setenv("TEST_KEY", "sk-one", 1);
+    setenv("OPENAI_API_KEY", "sk-two", 1);
+    struct config *first = config_of("openai", one);
+    struct config *second = config_of("openai", two);
+    struct keys *earlier = load(first);
+    assert_true(keys_have_variable(earlier, "TEST_KEY"));
+    assert_false(keys_have_variable(earlier, "XAI_API_KEY"));
+    struct keys *keys = keys_load(second, earlier, &error);
+    keys_destroy(earlier);
+    assert_string_equal(keys_header(keys, 0), "Authorization: Bearer sk-one");
+    assert_string_equal(keys_header(keys, 1), "Authorization: Bearer sk-two");
+    keys_destroy(keys);
+    config_destroy(first);
+    config_destroy(second);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_variable_becomes_a_header_and_disappears),
@@ -284,6 +304,7 @@ int main(void) {
         cmocka_unit_test(test_a_command_does_not_see_the_keys_of_others),
         cmocka_unit_test(test_a_credential_lies_in_its_directory),
         cmocka_unit_test(test_keys_are_kept_out_of_swap_core_dumps_and_children),
+        cmocka_unit_test(test_a_later_configuration_has_the_variables_of_an_earlier_one),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -25,11 +25,10 @@ static const char *no_environment(void *owner, const char *name) {
     return NULL;
 }
 
-static const char plain[] =
-    "{\"defaults\":{\"retry\":{\"max_attempts\":3,\"initial_delay\":0.5},"
-    "\"timeouts\":{\"connection\":5,\"first_token\":10,\"read\":20}},"
-    "\"providers\":{\"p\":{\"type\":\"openai-compatible\","
-    "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}";
+static const char plain[] = "{\"defaults\":{\"retry\":{\"max_attempts\":3,\"initial_delay\":0.5},"
+                            "\"timeouts\":{\"connection\":5,\"first_token\":10,\"read\":20}},"
+                            "\"providers\":{\"p\":{\"type\":\"openai-compatible\","
+                            "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}";
 
 static const char no_recovery[] =
     "{\"defaults\":{\"recovery\":\"off\",\"timeouts\":{\"first_token\":10,\"read\":20}},"
@@ -50,9 +49,9 @@ static struct world *world_of(const char *config) {
                                   .transport = &world->script.transport,
                                   .random_seed = 1 };
     world->engine = engine_create(&parts);
-    world->provider =
-        engine_add_provider(world->engine, &world->config->providers[0], NULL, NULL, NULL);
-    assert_non_null(world->provider);
+    struct provider_setup setup = { .config = &world->config->providers[0] };
+    assert_true(engine_configure(world->engine, &setup, 1));
+    world->provider = engine_provider(world->engine, 0);
     return world;
 }
 
@@ -304,9 +303,9 @@ static void test_a_watcher_hears_once_a_turn(void **state) {
 }
 
 static void test_finished_requests_past_the_kept_ones_go(void **state) {
-    struct world *world = world_of(
-        "{\"providers\":{\"p\":{\"type\":\"openai-compatible\",\"requests_kept\":2,"
-        "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}");
+    struct world *world =
+        world_of("{\"providers\":{\"p\":{\"type\":\"openai-compatible\",\"requests_kept\":2,"
+                 "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}");
     char first[64] = "";
     for (int i = 0; i < 4; i++) {
         struct request *request = ask(world, "hello");

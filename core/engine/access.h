@@ -1,0 +1,23 @@
+/*
+ * access: how a provider is reached: its configuration, addresses, headers and key. A transfer
+ * keeps the one that it began with, so that a new configuration takes nothing away from under it.
+ */
+#ifndef ASKFS_CORE_ENGINE_ACCESS_H
+#define ASKFS_CORE_ENGINE_ACCESS_H
+
+#include "core/engine/engine.h"
+
+struct access {
+    size_t references;
+    struct provider_setup setup; /* base_url of it is in base_url below */
+    char *base_url;              /* "" for a route, which sends nothing itself */
+    char *url;                   /* of the wire; NULL for a route */
+    const char **headers;        /* constant request headers, NULL-ended; NULL for a route */
+};
+
+/* With one reference. NULL: no memory, and setup's release was called. */
+struct access *access_create(const struct provider_setup *setup);
+struct access *access_keep(struct access *access);
+void access_release(struct access *access); /* accepts NULL */
+
+#endif

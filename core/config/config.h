@@ -38,6 +38,7 @@ struct provider_config {
     char *name;                       /* the directory */
     const struct provider_type *type; /* never NULL */
     const struct wire *wire;          /* NULL for a route */
+    struct dialect dialect;           /* the type's, and what is configured of it */
     char *base_url;                   /* the wire's path is put behind it; no slash at its end; NULL
                                          for a route, and for sim when it is to be started with us */
     char **route;                     /* names of providers in order, NULL-ended; NULL: no route */
@@ -48,6 +49,7 @@ struct provider_config {
     char *ca_file;   /* NULL: the system's */
     bool allow_http;
     struct key_config key;
+    int64_t context_window; /* tokens of the model; 0: not known */
     bool background; /* Responses only: ask so that a broken stream can be attached to again */
     struct retry_policy retry;
     struct retry_budget_policy retry_budget;

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/text.h"
 #include "core/config/kinds.h"
 #include "core/config/secret.h"
 
@@ -35,16 +34,6 @@ static bool is_list_of_text(const json_t *value) {
         if (!json_is_string(item) || !json_string_length(item)) return false;
     }
     return true;
-}
-
-// What was not recognised is repeated, but not its control characters nor a whole novel.
-static bool unknown_word(const struct source *source, const char *path, const char *what,
-                         const char *word, const char *const *words) {
-    char shown[80];
-    char problem[128];
-    text_printable(shown, sizeof(shown), slice_of(word));
-    snprintf(problem, sizeof(problem), "unknown %s \"%s\"", what, shown);
-    return schema_unknown_name(source, path, problem, word, words);
 }
 
 static bool read_type(const struct schema_key *key, const struct source *source, const char *path,
@@ -135,21 +124,3 @@ static json_t *show_options(const struct schema_key *key, const struct provider_
 }
 
 const struct value_kind value_options = { read_options, show_options };
-
-static bool read_recovery(const struct schema_key *key, const struct source *source,
-                          const char *path, const json_t *value, struct provider_draft *draft) {
-    const char *word = json_string_value(value);
-    if (!word) return wrong_value(key, source, path, value);
-    for (int i = 0; recovery_policy_names[i]; i++) {
-        if (strcmp(recovery_policy_names[i], word) != 0) continue;
-        draft->config.recovery = (enum recovery_policy)i;
-        return true;
-    }
-    return unknown_word(source, path, "way of recovery", word, recovery_policy_names);
-}
-
-static json_t *show_recovery(const struct schema_key *key, const struct provider_config *config) {
-    return json_string(recovery_policy_names[config->recovery]);
-}
-
-const struct value_kind value_recovery = { read_recovery, show_recovery };

@@ -21,7 +21,9 @@ static const struct provider_config defaults_of_all = {
     .breaker = { .failure_threshold = 5,
                  .window_ns = 60 * TIME_S,
                  .recovery_timeout_ns = 60 * TIME_S,
-                 .success_threshold = 2 },
+                 .success_threshold = 2,
+                 .ratio = BREAKER_RATIO,
+                 .ratio_outcomes_min = BREAKER_RATIO_OUTCOMES },
     .timeouts = { .connection_ns = 30 * TIME_S,
                   .first_token_ns = 120 * TIME_S,
                   .read_ns = 300 * TIME_S,
@@ -201,6 +203,19 @@ static bool complete_model(struct provider_draft *draft, const struct blocks *bl
     return config->model || source_out_of_memory(blocks->source);
 }
 
+// In "defaults" a kind of prefill may stand that means nothing to some APIs.
+static bool complete_dialect(struct provider_draft *draft, const struct blocks *blocks) {
+    struct dialect *dialect = &draft->config.dialect;
+    enum prefill_kind told = dialect->prefill;
+    bool fits = told <= PREFILL_PLAIN || draft->config.wire == &wire_openai_chat;
+    *dialect = draft->config.type->dialect;
+    if (!draft->prefill_is_told) return true;
+    if (fits) dialect->prefill = told;
+    return fits || !json_object_get(blocks->own, "prefill") ||
+           problem_of(blocks, "prefill",
+                      "only the API \"chat\" has it; expected \"none\" or \"plain\"");
+}
+
 // Nothing of a server applies to a route, even when it stands in "defaults".
 static bool complete_route(struct provider_draft *draft, const struct blocks *blocks) {
     struct provider_config *config = &draft->config;
@@ -238,6 +253,7 @@ bool provider_draft_complete(struct provider_draft *draft, const struct source *
     config->route = NULL;
     bool is_told = json_object_get(own, "background") || json_object_get(defaults, "background");
     if (!is_told) config->background = config->type->background;
-    return complete_wire(draft, &blocks) && complete_base_url(draft, &blocks) &&
-           complete_key(draft, &blocks) && complete_model(draft, &blocks);
+    return complete_wire(draft, &blocks) && complete_dialect(draft, &blocks) &&
+           complete_base_url(draft, &blocks) && complete_key(draft, &blocks) &&
+           complete_model(draft, &blocks);
 }

@@ -10,6 +10,7 @@
 struct provider_draft {
     struct provider_config config;
     char *api;                          /* the word in the file; NULL: none */
+    bool prefill_is_told;               /* else it is the type's */
     const struct provider_type *chosen; /* NULL: none yet */
 };
 

@@ -37,6 +37,10 @@ const struct schema_key schema[] = {
     { "", "ca_file", &value_file, AT(config.ca_file),
       OF(FOR_PROVIDERS, "a PEM file with certificates") },
     { "", "allow_http", &value_flag, AT(config.allow_http), OF(FOR_PROVIDERS, "true or false") },
+    { "", "context_window", &value_size, AT(config.context_window), 0, 1e9, FOR_PROVIDERS,
+      "a whole number of tokens (0: not known)" },
+    { "", "prefill", &value_prefill, AT(config.dialect.prefill),
+      OF(FOR_PROVIDERS, "\"none\", \"plain\", \"prefix\" or \"continue_final_message\"") },
     { "", "background", &value_flag, AT(config.background), OF(FOR_PROVIDERS, "true or false") },
     { "retry", "max_attempts", &value_count, AT(config.retry.max_attempts), UP_TO(100) },
     { "retry", "initial_delay", &value_seconds, AT(config.retry.initial_delay_ns), ANY_SECONDS },
@@ -47,6 +51,14 @@ const struct schema_key schema[] = {
       ANY_SECONDS },
     { "retry", "max_reconnect_attempts", &value_count, AT(config.retry.max_reconnect_attempts),
       UP_TO_FROM_0(100) },
+    { "retry", "classes", &value_classes, AT(config.retry.class_attempts),
+      OF(FOR_ALL, "attempts by error class, from 1 to 100, such as {\"rate_limit\": 6}") },
+    { "retry_budget", "ratio", &value_factor, AT(config.retry_budget.ratio), 0, 100, FOR_PROVIDERS,
+      "a number of retries for each success, from 0 to 100" },
+    { "retry_budget", "per_second", &value_factor, AT(config.retry_budget.per_second), 0, 1e6,
+      FOR_PROVIDERS, "a number of retries for each second, 0 or more" },
+    { "retry_budget", "max", &value_factor, AT(config.retry_budget.tokens_max), 0, 1e6,
+      FOR_PROVIDERS, "a number of retries, 0 or more (0: there is no budget)" },
     { "breaker", "failure_threshold", &value_count, AT(config.breaker.failure_threshold),
       UP_TO(64) },
     { "breaker", "window", &value_seconds, AT(config.breaker.window_ns), SECONDS_ABOVE_0 },
@@ -54,6 +66,10 @@ const struct schema_key schema[] = {
       SECONDS_ABOVE_0 },
     { "breaker", "success_threshold", &value_count, AT(config.breaker.success_threshold),
       UP_TO(100) },
+    { "breaker", "failure_ratio", &value_factor, AT(config.breaker.ratio), 0.01, 2, FOR_ALL,
+      "a part of all requests, from 0.01 to 1 (above 1: never by ratio)" },
+    { "breaker", "minimum_requests", &value_count, AT(config.breaker.ratio_outcomes_min),
+      UP_TO(1000000) },
     { "timeouts", "connection", &value_seconds, AT(config.timeouts.connection_ns),
       SECONDS_ABOVE_0 },
     { "timeouts", "connect", &value_seconds_alias, AT(config.timeouts.connection_ns),
@@ -78,7 +94,7 @@ const struct schema_key schema[] = {
 
 enum { KEYS_MAX = sizeof(schema) / sizeof(*schema) };
 
-static const char *const groups[] = { "retry", "breaker", "timeouts", NULL };
+static const char *const groups[] = { "retry", "retry_budget", "breaker", "timeouts", NULL };
 
 const struct schema_key *schema_find(const char *group, const char *name) {
     for (const struct schema_key *key = schema; key->name; key++)

@@ -72,7 +72,7 @@ bool answer_open(struct request *request, struct slice content_type) {
         decoder_resume(request->decoder, content_type);
     } else {
         decoder_destroy(request->decoder);
-        request->decoder = config->wire->decoder_create(&config->type->dialect, content_type);
+        request->decoder = config->wire->decoder_create(&config->dialect, content_type);
         if (!request->decoder) return false;
     }
     request->has_opened = true;

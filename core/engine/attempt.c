@@ -341,7 +341,7 @@ static bool write_question(const struct request *request, const struct leg *leg,
         if (!partial) return false;
         question.partial.data = partial;
     }
-    bool written = config->wire->write_request(&question, &config->type->dialect, out);
+    bool written = config->wire->write_request(&question, &config->dialect, out);
     free(partial);
     return written;
 }
@@ -390,7 +390,7 @@ static bool start_transfer(struct request *request) {
         .rules = leg->target->faults,
         .model = request->is_listing ? NULL : leg->settings->model,
         .wire = leg->target->config->wire,
-        .dialect = &leg->target->config->type->dialect,
+        .dialect = &leg->target->config->dialect,
     };
     struct transfer_request transfer = {
         .url = request->url ? request->url : access->url,

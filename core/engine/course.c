@@ -51,7 +51,7 @@ static bool has_cursor(const struct request *request, const struct leg *leg) {
 static enum recovery_support prefill_at(const struct leg *leg) {
     const struct provider_config *config = leg->target->config;
     if (leg->model && leg->model->refuses_prefill) return RECOVERY_UNSUPPORTED;
-    return capability_prefill(&config->type->dialect, leg->settings->model);
+    return capability_prefill(&config->dialect, leg->settings->model);
 }
 
 static enum recovery_method method_at(const struct request *request, const struct leg *leg) {
@@ -172,12 +172,19 @@ static bool would_admit(const struct leg *leg, int64_t now_ns) {
     return breaker_would_allow(&model->breaker, now_ns);
 }
 
+// What was too long for one provider is asked only of a larger one, or one that nobody knows.
+static bool has_window(const struct request *request, const struct leg *leg) {
+    int64_t window = leg->target->config->context_window;
+    return window == 0 || window > request->window_outgrown;
+}
+
 static void describe(const struct request *request, size_t i, struct route_member *member) {
     const struct leg *leg = &request->legs[i];
     int64_t now_ns = now_of(request);
     bool has_attempts = leg == request->leg || leg->spent.made < policy_of(leg)->max_attempts;
     *member = (struct route_member){
-        .usable = !leg->is_closed && has_attempts && can_go_on(request, leg),
+        .usable =
+            !leg->is_closed && has_attempts && has_window(request, leg) && can_go_on(request, leg),
         .admits = would_admit(leg, now_ns),
         .tried = leg->spent.made > 0,
         .silent = leg->is_silent,
@@ -306,6 +313,7 @@ static struct retry_decision decide(struct request *request, struct leg *leg,
     struct retry_policy policy = *policy_of(leg);
     struct attempts spent = leg->spent;
     if (broke) {
+        memset(policy.class_attempts, 0, sizeof(policy.class_attempts));
         policy.max_attempts = policy.max_reconnect_attempts + 1;
         spent.made = request->idle_reconnects;
     }
@@ -370,6 +378,9 @@ static void try_elsewhere(struct request *request, const struct failure *failure
                           const struct retry_decision *same, bool broke) {
     static const struct retry_decision elsewhere = { RETRY_AGAIN, RETRY_ELSEWHERE, 0 };
     struct leg *left = request->leg;
+    int64_t window = left->target->config->context_window;
+    if (failure->class == FAILURE_CONTEXT_LENGTH && window > request->window_outgrown)
+        request->window_outgrown = window;
     struct route_choice choice = choose(request, failure, same);
     struct leg *next = choice.found ? &request->legs[choice.member] : NULL;
     if (next == left) {

@@ -179,7 +179,8 @@ struct request {
     enum recovery_method recovered_by; /* how the newest reconnect went on */
     struct seam_record *seams;
     size_t seam_count;
-    struct failure *cause; /* the first failure, when later ones are only its consequence */
+    int64_t window_outgrown; /* largest context window that was too small, in tokens; 0: none */
+    struct failure *cause;   /* the first failure, when later ones are only its consequence */
 
     /* the attempt under way */
     struct bytes body;

@@ -3,6 +3,12 @@
 #include <ctype.h>
 #include <string.h>
 
+const char *const prefill_kind_names[] = { [PREFILL_NONE] = "none",
+                                           [PREFILL_PLAIN] = "plain",
+                                           [PREFILL_PREFIX] = "prefix",
+                                           [PREFILL_CONTINUE_FINAL] = "continue_final_message",
+                                           NULL };
+
 // The next number of one or two digits: longer ones are dates. -1: there is none.
 static int next_version_part(const char **at) {
     while (**at) {

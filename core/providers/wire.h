@@ -21,6 +21,8 @@ enum prefill_kind {
     PREFILL_CONTINUE_FINAL /* the same, with continue_final_message (vLLM, SGLang) */
 };
 
+extern const char *const prefill_kind_names[]; /* as the configuration has them; NULL-ended */
+
 /* What differs between servers that speak the same API; flags, not copies. */
 struct dialect {
     const char *token_limit_field; /* "max_tokens", "max_completion_tokens"; NULL: send none */

@@ -84,3 +84,27 @@ def test_the_docs_name_no_option_that_help_does_not_know():
     for page in RUN:
         for option in re.findall(r"askfs (-{1,2}[a-z-]+)", (ROOT / page).read_text()):
             assert option in help_text, f"{page}: {option}"
+
+
+def keys_shown(mount):
+    """Every key that config.json of a mount has, "group.name" for those in a group."""
+    shown = json.loads(mount.read("config.json"))
+    found = {name for name in shown if name != "providers"}
+    groups = ("retry", "retry_budget", "breaker", "timeouts")
+    for provider in shown["providers"].values():
+        for name, value in provider.items():
+            found |= {f"{name}.{inner}" for inner in value} if name in groups else {name}
+    return found
+
+
+def test_every_key_of_the_configuration_is_in_the_manual(mounted, server, folder):
+    (folder / "ca.pem").touch()
+    provider = {"type": "openai-compatible", "model": "m", "base_url": server.url, "system": "s",
+                "headers": {"X-A": "1"}, "options": {"seed": 1}, "ca_file": str(folder / "ca.pem"),
+                "api_key": {"env": "FAKE_KEY"}}
+    mount = mounted({"a": provider, "any": {"type": "route", "providers": ["a"]}}, FAKE_KEY="sk-fake")
+    text = (ROOT / "docs/configuration.md").read_text()
+    listed = set(re.findall(r"^\| `([a-z_.]+)` \|", text, re.MULTILINE))
+    shown = keys_shown(mount)
+    assert shown - listed == set(), "not in the manual"
+    assert listed - shown - {"spill_dir"} == set(), "in the manual only"

@@ -113,6 +113,37 @@ static void test_a_provider_wins_over_defaults_key_by_key(void **state) {
     config_destroy(config);
 }
 
+static void test_policies_are_set_by_class_and_by_kind(void **state) {
+    struct config *config =
+        parse("{\"defaults\": {\"retry\": {\"classes\": {\"server\": 2, \"rate_limit\": 6}},"
+              "  \"prefill\": \"prefix\"},"
+              " \"providers\": {"
+              "  \"a\": {\"type\": \"openai-compatible\", \"base_url\": \"http://127.0.0.1:1\","
+              "   \"model\": \"m\", \"retry\": {\"classes\": {\"server\": 1}},"
+              "   \"retry_budget\": {\"ratio\": 0.1, \"per_second\": 2, \"max\": 0},"
+              "   \"breaker\": {\"failure_ratio\": 0.25, \"minimum_requests\": 10},"
+              "   \"context_window\": 128000},"
+              "  \"b\": {\"type\": \"anthropic\"}}}");
+    const struct provider_config *a = find(config, "a");
+    assert_int_equal(retry_attempts_of(&a->retry, FAILURE_SERVER), 1);
+    assert_int_equal(retry_attempts_of(&a->retry, FAILURE_RATE_LIMIT), 6);
+    assert_int_equal(retry_attempts_of(&a->retry, FAILURE_NETWORK), 3);
+    assert_true(a->retry_budget.ratio == 0.1);
+    assert_true(a->retry_budget.per_second == 2);
+    assert_true(a->retry_budget.tokens_max == 0);
+    assert_true(a->breaker.ratio == 0.25);
+    assert_int_equal(a->breaker.ratio_outcomes_min, 10);
+    assert_int_equal(a->context_window, 128000);
+    assert_int_equal(a->dialect.prefill, PREFILL_PREFIX);
+    assert_string_equal(a->dialect.token_limit_field, "max_tokens");
+    const struct provider_config *b = find(config, "b");
+    assert_int_equal(b->dialect.prefill, PREFILL_PLAIN); // its API has no other
+    assert_int_equal(retry_attempts_of(&b->retry, FAILURE_SERVER), 2);
+    assert_true(b->retry_budget.tokens_max == 20);
+    assert_true(b->breaker.ratio == 0.5);
+    config_destroy(config);
+}
+
 static void test_types_apis_models_and_addresses_are_found(void **state) {
     struct config *config = parse(everything);
     const struct provider_config *o = find(config, "openai");
@@ -354,6 +385,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_provider_has_defaults_where_nothing_is_said),
         cmocka_unit_test(test_a_provider_wins_over_defaults_key_by_key),
+        cmocka_unit_test(test_policies_are_set_by_class_and_by_kind),
         cmocka_unit_test(test_types_apis_models_and_addresses_are_found),
         cmocka_unit_test(test_each_place_of_a_key_is_kept),
         cmocka_unit_test(test_what_the_mount_may_use_stands_at_the_top),

@@ -20,14 +20,6 @@ uint64_t tree_inode(const struct node *node) {
     return inode_pack(&parts);
 }
 
-// The list is newest first, so it ends early.
-static struct request *find_serial(const struct provider *provider, uint64_t serial) {
-    struct request *request = provider_newest_request(provider);
-    while (request && request_serial(request) > serial)
-        request = provider_next_request(provider, request);
-    return request && request_serial(request) == serial ? request : NULL;
-}
-
 int tree_find(struct fs *fs, uint64_t inode, struct node *node_out) {
     struct inode_parts parts = inode_unpack(inode);
     struct node node = { .entry = layout_entry(parts.entry) };
@@ -38,7 +30,7 @@ int tree_find(struct fs *fs, uint64_t inode, struct node *node_out) {
         if (!node.provider) return ERROR_STALE;
     }
     if (parts.serial) {
-        node.request = find_serial(node.provider, parts.serial);
+        node.request = provider_request(node.provider, parts.serial);
         if (!node.request) node.request = handles_find_request(fs, inode);
         if (!node.request) return ERROR_STALE;
     }
@@ -141,9 +133,7 @@ static bool next_provider(struct fs *fs, uint64_t *cookie, struct node *node,
 
 static bool next_request(uint64_t *cookie, struct node *node, const char **name_out) {
     uint64_t before = *cookie > COOKIE_NAMELESS ? *cookie - COOKIE_NAMELESS : UINT64_MAX;
-    struct request *request = provider_newest_request(node->provider);
-    while (request && request_serial(request) >= before)
-        request = provider_next_request(node->provider, request);
+    struct request *request = provider_request_before(node->provider, before);
     if (!request) return false;
     node->request = request;
     *name_out = request_id(request);

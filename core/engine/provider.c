@@ -63,27 +63,16 @@ void provider_change(struct provider *provider, struct access *access, struct se
 }
 
 void provider_cancel_all(struct provider *provider) {
-    for (struct request *request = provider->newest; request; request = request->older) {
+    struct request *request;
+    for (uint64_t serial = UINT64_MAX; (request = records_before(&provider->records, serial));) {
+        serial = request_serial(request);
+        request_keep(request); // ended ones may be forgotten
         request_cancel(request);
         attempt_abandon(request);
+        request_release(request);
     }
     if (provider->listing) request_cancel(provider->listing);
     if (provider->probe) request_cancel(provider->probe);
-}
-
-static void remove_request(struct provider *provider, struct request *request) {
-    if (request->newer)
-        request->newer->older = request->older;
-    else
-        provider->newest = request->older;
-    if (request->older)
-        request->older->newer = request->newer;
-    else
-        provider->oldest = request->newer;
-    request->newer = request->older = NULL;
-    request->in_list = false;
-    provider->request_count--;
-    request_release(request);
 }
 
 void provider_forget_requests(struct provider *provider) {
@@ -91,8 +80,7 @@ void provider_forget_requests(struct provider *provider) {
     request_release(provider->probe);
     request_release(provider->last_sent);
     provider->listing = provider->probe = provider->last_sent = NULL;
-    while (provider->newest)
-        remove_request(provider, provider->newest);
+    records_finish(&provider->records);
 }
 
 void provider_destroy(struct provider *provider) {
@@ -278,53 +266,41 @@ const char *provider_set_options(struct provider *provider, struct slice text) {
 // ---- requests ----
 
 struct request *provider_newest_request(const struct provider *provider) {
-    return provider->newest;
+    return records_before(&provider->records, UINT64_MAX);
 }
 
-struct request *provider_next_request(const struct provider *provider,
-                                      const struct request *request) {
-    return request->in_list ? request->older : NULL;
+struct request *provider_request_before(const struct provider *provider, uint64_t serial) {
+    return records_before(&provider->records, serial);
 }
 
+struct request *provider_request(const struct provider *provider, uint64_t serial) {
+    return records_find(&provider->records, serial);
+}
+
+// An id ends with its serial.
 struct request *provider_find_request(const struct provider *provider, const char *id) {
-    for (struct request *request = provider->newest; request; request = request->older)
-        if (strcmp(request->id, id) == 0) return request;
-    return NULL;
+    const char *digits = strrchr(id, '-');
+    if (!digits) return NULL;
+    struct request *request = records_find(&provider->records, strtoull(digits + 1, NULL, 10));
+    return request && strcmp(request->id, id) == 0 ? request : NULL;
 }
 
 size_t provider_request_count(const struct provider *provider) {
-    return provider->request_count;
+    return provider->records.count;
 }
 
 struct slice provider_last_prompt(const struct provider *provider) {
     return provider->last_sent ? request_prompt(provider->last_sent) : (struct slice){ 0 };
 }
 
-void provider_add_request(struct provider *provider, struct request *request) {
-    request->in_list = true;
-    request->older = provider->newest;
-    if (provider->newest)
-        provider->newest->newer = request;
-    else
-        provider->oldest = request;
-    provider->newest = request_keep(request);
-    provider->request_count++;
+bool provider_add_request(struct provider *provider, struct request *request) {
+    if (!records_reserve(&provider->records)) return false;
+    records_add(&provider->records, request);
     request_release(provider->last_sent);
     provider->last_sent = request_keep(request);
+    return true;
 }
 
 void provider_note_ended(struct provider *provider, struct request *request) {
-    if (provider->ended_last)
-        provider->ended_last->ended_next = request;
-    else
-        provider->ended_first = request;
-    provider->ended_last = request;
-    provider->ended_count++;
-    while (provider->ended_count > (size_t)provider->config->requests_kept) {
-        struct request *first = provider->ended_first;
-        provider->ended_first = first->ended_next;
-        if (!provider->ended_first) provider->ended_last = NULL;
-        provider->ended_count--;
-        remove_request(provider, first);
-    }
+    records_note_ended(&provider->records, request, (size_t)provider->config->requests_kept);
 }

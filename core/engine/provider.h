@@ -34,10 +34,11 @@ bool provider_command_breaker(struct provider *provider, struct slice text);
 /* The failures to rehearse with it. NULL: no memory. */
 struct fault_rules *provider_faults(struct provider *provider);
 
-/* Requests, newest first; a request that is evicted leaves the list. */
-struct request *provider_newest_request(const struct provider *provider); /* NULL: none yet */
-struct request *provider_next_request(const struct provider *provider,
-                                      const struct request *request); /* the next older one */
+/* Its records: all that run, and of those that have ended the newest. NULL: there is none. */
+struct request *provider_newest_request(const struct provider *provider);
+/* The newest one whose serial is below. */
+struct request *provider_request_before(const struct provider *provider, uint64_t serial);
+struct request *provider_request(const struct provider *provider, uint64_t serial);
 struct request *provider_find_request(const struct provider *provider, const char *id);
 size_t provider_request_count(const struct provider *provider);
 

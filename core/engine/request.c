@@ -118,10 +118,13 @@ void request_release(struct request *request) {
 struct request *request_submit(struct provider *provider, struct bytes *prompt) {
     struct request *request = request_create(provider);
     if (!request) return NULL;
+    if (!provider_add_request(provider, request)) {
+        request_release(request);
+        return NULL;
+    }
     request->prompt = *prompt;
     bytes_init(prompt, prompt->length_max);
     provider->stats.requests_total++;
-    provider_add_request(provider, request);
     request_begin(request);
     return request;
 }
@@ -176,7 +179,7 @@ void request_end(struct request *request, enum request_state state, const struct
     bytes_finish(&request->body);
     answer_note_text_ended(request);
     if (!request->is_listing) count_end(request);
-    if (request->in_list) provider_note_ended(provider, request);
+    if (!request->is_listing) provider_note_ended(provider, request);
     if (target) queue_release(target);
     request_release(request); // request_begin's
 }

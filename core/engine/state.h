@@ -8,6 +8,7 @@
 #include "core/engine/events.h"
 #include "core/engine/model_state.h"
 #include "core/engine/provider.h"
+#include "core/engine/records.h"
 #include "core/engine/request.h"
 #include "core/engine/settings.h"
 #include "core/engine/stats.h"
@@ -67,12 +68,7 @@ struct provider {
     struct timer probe_timer;   /* asks for the models while a breaker is open */
     struct stats stats;
     struct last_error *last_error; /* NULL: none yet */
-    struct request *newest;
-    struct request *oldest;
-    size_t request_count;        /* in the list */
-    struct request *ended_first; /* of these the ended ones, in the order of their ends */
-    struct request *ended_last;
-    size_t ended_count;
+    struct records records;
     struct queue queue;
     bool releasing;            /* inside queue_release */
     size_t in_flight;          /* transfers of prompts */
@@ -140,8 +136,7 @@ struct seam_record {
 };
 
 struct request {
-    struct request *newer, *older; /* in the provider's list */
-    struct request *ended_next;
+    struct request *ended_next; /* in its provider's records */
     struct request *queue_next, *queue_previous;
     struct request *news_next;
     size_t references;
@@ -149,7 +144,7 @@ struct request {
     uint64_t serial;
     char id[40];
     enum request_state state;
-    bool in_list;
+    bool in_records;
     bool is_listing; /* asks for the models, not for an answer */
     bool in_queue;
     bool asks_again; /* in the queue of those */
@@ -227,8 +222,8 @@ struct settings *settings_of_config(const struct provider_config *config); /* NU
 void provider_cancel_all(struct provider *provider);
 void provider_forget_requests(struct provider *provider); /* all have ended */
 void provider_destroy(struct provider *provider);
-void provider_add_request(struct provider *provider, struct request *request);
-/* The request has ended. Ended requests past requests_kept leave the list, oldest end first. */
+/* To its records; false: no memory. */
+bool provider_add_request(struct provider *provider, struct request *request);
 void provider_note_ended(struct provider *provider, struct request *request);
 void provider_note_error(struct provider *provider, const struct request *request,
                          const struct failure *failure);

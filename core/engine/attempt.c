@@ -58,8 +58,8 @@ static void leave_flight(struct request *request) {
 
 static void forget_transfer(struct request *request) {
     request->transfer = NULL;
-    access_release(request->access);
-    request->access = NULL;
+    endpoint_release(request->endpoint);
+    request->endpoint = NULL;
 }
 
 void attempt_abandon(struct request *request) {
@@ -364,7 +364,7 @@ static bool write_exchange(struct request *request) {
     }
     struct bytes url;
     bytes_init(&url, 4096);
-    if (bytes_append_text(&url, leg->target->access->base_url) &&
+    if (bytes_append_text(&url, leg->target->endpoint->base_url) &&
         leg->target->config->wire->write_resume_path(decoder_facts(request->decoder), &url))
         request->url = bytes_take(&url);
     bytes_finish(&url);
@@ -384,7 +384,7 @@ static bool start_transfer(struct request *request) {
         .connected = on_connected, .headers = on_headers, .body = on_body, .done = on_done
     };
     struct leg *leg = request->leg;
-    struct access *access = leg->target->access;
+    struct endpoint *endpoint = leg->target->endpoint;
     struct transport *transport = leg->target->engine->parts.transport;
     struct fault_target faults = {
         .rules = leg->target->faults,
@@ -393,17 +393,17 @@ static bool start_transfer(struct request *request) {
         .dialect = &leg->target->config->dialect,
     };
     struct transfer_request transfer = {
-        .url = request->url ? request->url : access->url,
+        .url = request->url ? request->url : endpoint->url,
         .body = request->body.length ? bytes_slice(&request->body) : (struct slice){ 0 }, // GET
-        .headers = access->headers,
-        .secret_header = access->setup.secret_header,
+        .headers = endpoint->headers,
+        .secret_header = endpoint->setup.secret_header,
         .ca_file = leg->target->config->ca_file,
         .fresh_connection = leg->wants_fresh_connection,
         .faults = leg->target->faults ? &faults : NULL,
     };
     leg->wants_fresh_connection = false;
     request->transfer = transport->start(transport, &transfer, &events, request);
-    if (request->transfer) request->access = access_keep(access);
+    if (request->transfer) request->endpoint = endpoint_keep(endpoint);
     return request->transfer != NULL;
 }
 

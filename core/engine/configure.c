@@ -11,7 +11,7 @@
 struct change {
     struct provider *provider;
     bool is_new;
-    struct access *access;     /* what it gets; NULL: a new one has it already */
+    struct endpoint *endpoint; /* what it gets; NULL: a new one has it already */
     struct settings *settings; /* the same */
     struct provider **members; /* of a route */
     size_t member_count;
@@ -62,24 +62,24 @@ static struct settings *combine_settings(const struct provider *provider,
 }
 
 static bool prepare(struct changes *changes, const struct provider_setup *setup) {
-    struct access *access = access_create(setup);
-    if (!access) return false;
+    struct endpoint *endpoint = endpoint_create(setup);
+    if (!endpoint) return false;
     struct change *change = &changes->all[changes->count++];
     struct provider *same = find_same(changes->engine, setup->config);
     if (same) {
-        *change = (struct change){ .provider = same, .access = access };
+        *change = (struct change){ .provider = same, .endpoint = endpoint };
         change->settings = combine_settings(same, setup->config);
         return change->settings != NULL;
     }
     *change = (struct change){ .is_new = true };
-    change->provider = provider_create(changes->engine, access);
+    change->provider = provider_create(changes->engine, endpoint);
     return change->provider != NULL;
 }
 
 // ---- routes ----
 
 static const struct provider_config *config_after(const struct change *change) {
-    return change->access ? change->access->setup.config : change->provider->config;
+    return change->endpoint ? change->endpoint->setup.config : change->provider->config;
 }
 
 static const struct change *find_change(const struct changes *changes, const char *name) {
@@ -145,7 +145,7 @@ static void apply(struct engine *engine, struct change *change) {
     if (change->is_new)
         engine->providers[engine->provider_count++] = provider;
     else
-        provider_change(provider, change->access, change->settings);
+        provider_change(provider, change->endpoint, change->settings);
     provider->is_removed = false;
     if (!change->members) return;
     free(provider->members);
@@ -156,7 +156,7 @@ static void apply(struct engine *engine, struct change *change) {
 static void undo(struct change *change) {
     free(change->members);
     settings_release(change->settings);
-    access_release(change->access);
+    endpoint_release(change->endpoint);
     if (change->is_new && change->provider) provider_destroy(change->provider);
 }
 

@@ -8,7 +8,7 @@ struct farewell {
     struct engine *engine;
     struct farewell *next, *previous;
     struct transfer *transfer;
-    struct access *access; /* with a reference */
+    struct endpoint *endpoint; /* with a reference */
     char *url;
 };
 
@@ -19,7 +19,7 @@ static void end(struct farewell *farewell) {
     else
         engine->farewells = farewell->next;
     if (farewell->next) farewell->next->previous = farewell->previous;
-    access_release(farewell->access);
+    endpoint_release(farewell->endpoint);
     free(farewell->url);
     free(farewell);
 }
@@ -48,7 +48,7 @@ static void on_done(void *owner, const struct transfer_result *result) {
 static char *cancel_url(const struct provider *provider, const struct decoder_facts *facts) {
     struct bytes url;
     bytes_init(&url, 4096);
-    if (bytes_append_text(&url, provider->access->base_url) &&
+    if (bytes_append_text(&url, provider->endpoint->base_url) &&
         provider->config->wire->write_cancel_path(facts, &url))
         return bytes_take(&url);
     bytes_finish(&url);
@@ -65,16 +65,16 @@ static void start(struct provider *provider, char *url) {
         free(url);
         return;
     }
-    struct access *access = access_keep(provider->access);
+    struct endpoint *endpoint = endpoint_keep(provider->endpoint);
     *farewell = (struct farewell){
-        .engine = engine, .next = engine->farewells, .access = access, .url = url
+        .engine = engine, .next = engine->farewells, .endpoint = endpoint, .url = url
     };
     if (engine->farewells) engine->farewells->previous = farewell;
     engine->farewells = farewell;
     struct transfer_request transfer = { .url = url,
                                          .body = slice_of("{}"),
-                                         .headers = access->headers,
-                                         .secret_header = access->setup.secret_header,
+                                         .headers = endpoint->headers,
+                                         .secret_header = endpoint->setup.secret_header,
                                          .ca_file = provider->config->ca_file };
     farewell->transfer =
         engine->parts.transport->start(engine->parts.transport, &transfer, &events, farewell);

@@ -12,7 +12,7 @@ static char *page_url(const struct provider *provider, const char *query) {
     struct bytes url;
     bytes_init(&url, 16 << 10);
     bool made =
-        bytes_printf(&url, "%s%s%s%s", provider->access->base_url,
+        bytes_printf(&url, "%s%s%s%s", provider->endpoint->base_url,
                      provider->config->wire->models_path, query ? "?" : "", query ? query : "");
     if (made) return bytes_take(&url);
     bytes_finish(&url);

@@ -17,15 +17,15 @@ struct settings *settings_of_config(const struct provider_config *config) {
 
 enum { TIMERS = 3 };
 
-struct provider *provider_create(struct engine *engine, struct access *access) {
-    const struct provider_config *config = access->setup.config;
+struct provider *provider_create(struct engine *engine, struct endpoint *endpoint) {
+    const struct provider_config *config = endpoint->setup.config;
     struct provider *provider = calloc(1, sizeof(*provider));
-    if (!provider) goto release_access;
+    if (!provider) goto release_endpoint;
     if (!timers_reserve(engine->parts.timers, TIMERS)) goto free_provider;
     provider->engine = engine;
-    provider->access = access;
+    provider->endpoint = endpoint;
     provider->config = config;
-    provider->key_problem = access->setup.key_problem;
+    provider->key_problem = endpoint->setup.key_problem;
     model_states_init(&provider->models, &config->breaker);
     pacer_init(&provider->pacer, &pacer_default);
     retry_budget_init(&provider->budget, &config->retry_budget, engine_now_ns(engine));
@@ -41,22 +41,23 @@ struct provider *provider_create(struct engine *engine, struct access *access) {
 
 free_provider:
     free(provider);
-release_access:
-    access_release(access);
+release_endpoint:
+    endpoint_release(endpoint);
     return NULL;
 }
 
-void provider_change(struct provider *provider, struct access *access, struct settings *settings) {
-    const struct provider_config *config = access->setup.config;
-    bool has_moved = strcmp(provider->access->base_url, access->base_url) != 0;
+void provider_change(struct provider *provider, struct endpoint *endpoint,
+                     struct settings *settings) {
+    const struct provider_config *config = endpoint->setup.config;
+    bool has_moved = strcmp(provider->endpoint->base_url, endpoint->base_url) != 0;
     model_states_set_policy(&provider->models, &config->breaker);
     provider->budget.policy = &config->retry_budget;
     provider->config = config;
-    provider->key_problem = access->setup.key_problem;
+    provider->key_problem = endpoint->setup.key_problem;
     settings_release(provider->settings);
     provider->settings = settings;
-    access_release(provider->access);
-    provider->access = access;
+    endpoint_release(provider->endpoint);
+    provider->endpoint = endpoint;
     if (!has_moved) return;
     request_release(provider->listing);
     provider->listing = NULL;
@@ -95,7 +96,7 @@ void provider_destroy(struct provider *provider) {
     free(provider->members);
     free(provider->last_error);
     free(provider->faults);
-    access_release(provider->access);
+    endpoint_release(provider->endpoint);
     free(provider);
 }
 

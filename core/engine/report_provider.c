@@ -59,7 +59,7 @@ bool report_provider_status(const struct provider *provider, struct bytes *out) 
     return report_text(out, "provider", provider_name(provider)) &&
            report_text(out, "type", provider->config->type->name) &&
            report_text(out, "model", provider->settings->model) &&
-           report_text(out, "endpoint", provider->access->base_url) &&
+           report_text(out, "endpoint", provider->endpoint->base_url) &&
            report_text(out, "state", provider_state_name(provider)) &&
            report_text(out, "breaker", breaker_state_name(breaker.state)) &&
            report_count(out, "breaker_failures", breaker.failures) &&
@@ -171,7 +171,7 @@ bool report_readme(const struct engine *engine, const char *mountpoint, struct b
         if (!bytes_printf(out, "  %s/  %s, model %s, %s\n", provider_name(provider),
                           provider->config->type->name, provider->settings->model,
                           provider->key_problem ? provider->key_problem
-                                                : provider->access->base_url))
+                                                : provider->endpoint->base_url))
             return false;
     }
     return bytes_append_text(out,

@@ -4,7 +4,7 @@
 #ifndef ASKFS_CORE_ENGINE_STATE_H
 #define ASKFS_CORE_ENGINE_STATE_H
 
-#include "core/engine/access.h"
+#include "core/engine/endpoint.h"
 #include "core/engine/events.h"
 #include "core/engine/model_state.h"
 #include "core/engine/provider.h"
@@ -52,9 +52,9 @@ struct queue {
 struct provider {
     struct engine *engine;
     const struct provider_config *config;
-    struct access *access;   /* with a reference; config is its */
-    const char *key_problem; /* NULL: it has its key, or needs none */
-    bool is_removed;         /* not in the configuration any more; what runs here ends as it was */
+    struct endpoint *endpoint; /* with a reference; config is its */
+    const char *key_problem;   /* NULL: it has its key, or needs none */
+    bool is_removed; /* not in the configuration any more; what runs here ends as it was */
     struct provider **members; /* of a route, in order; NULL: no route */
     size_t member_count;
     struct settings *settings;
@@ -181,7 +181,7 @@ struct request {
     struct bytes body;
     char *url;
     struct transfer *transfer;
-    struct access *access;      /* with a reference; what the transfer was started with */
+    struct endpoint *endpoint;  /* with a reference; what the transfer was started with */
     struct pacer_ticket ticket; /* of the target's pacer */
     int reply_status;
     struct bytes reply_headers; /* of a failing reply: name NUL value NUL … */
@@ -214,10 +214,11 @@ int64_t engine_now_ns(const struct engine *engine);
 int64_t engine_wall_ns(const struct engine *engine);
 
 /* provider.c */
-/* Takes access, whatever happens. NULL: no memory. */
-struct provider *provider_create(struct engine *engine, struct access *access);
+/* Takes endpoint, whatever happens. NULL: no memory. */
+struct provider *provider_create(struct engine *engine, struct endpoint *endpoint);
 /* Goes on with another configuration of the same type and wire. Takes both. */
-void provider_change(struct provider *provider, struct access *access, struct settings *settings);
+void provider_change(struct provider *provider, struct endpoint *endpoint,
+                     struct settings *settings);
 struct settings *settings_of_config(const struct provider_config *config); /* NULL: no memory */
 void provider_cancel_all(struct provider *provider);
 void provider_forget_requests(struct provider *provider); /* all have ended */

@@ -1,4 +1,4 @@
-#include "core/engine/access.h"
+#include "core/engine/endpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,39 +39,39 @@ static const char **constant_headers(const struct provider_config *config) {
     return headers;
 }
 
-static bool make_addresses(struct access *access) {
-    const struct provider_config *config = access->setup.config;
-    const char *base_url = access->setup.base_url ? access->setup.base_url : config->base_url;
-    access->base_url = strdup(config_is_route(config) ? "" : base_url);
-    if (!access->base_url || config_is_route(config)) return access->base_url != NULL;
-    access->url = join(access->base_url, config->wire->path);
-    access->headers = constant_headers(config);
-    return access->url && access->headers;
+static bool make_addresses(struct endpoint *endpoint) {
+    const struct provider_config *config = endpoint->setup.config;
+    const char *base_url = endpoint->setup.base_url ? endpoint->setup.base_url : config->base_url;
+    endpoint->base_url = strdup(config_is_route(config) ? "" : base_url);
+    if (!endpoint->base_url || config_is_route(config)) return endpoint->base_url != NULL;
+    endpoint->url = join(endpoint->base_url, config->wire->path);
+    endpoint->headers = constant_headers(config);
+    return endpoint->url && endpoint->headers;
 }
 
-struct access *access_create(const struct provider_setup *setup) {
-    struct access *access = calloc(1, sizeof(*access));
-    if (!access) {
+struct endpoint *endpoint_create(const struct provider_setup *setup) {
+    struct endpoint *endpoint = calloc(1, sizeof(*endpoint));
+    if (!endpoint) {
         if (setup->release) setup->release(setup->owner);
         return NULL;
     }
-    access->references = 1;
-    access->setup = *setup;
-    if (make_addresses(access)) return access;
-    access_release(access);
+    endpoint->references = 1;
+    endpoint->setup = *setup;
+    if (make_addresses(endpoint)) return endpoint;
+    endpoint_release(endpoint);
     return NULL;
 }
 
-struct access *access_keep(struct access *access) {
-    access->references++;
-    return access;
+struct endpoint *endpoint_keep(struct endpoint *endpoint) {
+    endpoint->references++;
+    return endpoint;
 }
 
-void access_release(struct access *access) {
-    if (!access || --access->references) return;
-    free(access->headers);
-    free(access->url);
-    free(access->base_url);
-    if (access->setup.release) access->setup.release(access->setup.owner);
-    free(access);
+void endpoint_release(struct endpoint *endpoint) {
+    if (!endpoint || --endpoint->references) return;
+    free(endpoint->headers);
+    free(endpoint->url);
+    free(endpoint->base_url);
+    if (endpoint->setup.release) endpoint->setup.release(endpoint->setup.owner);
+    free(endpoint);
 }

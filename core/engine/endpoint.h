@@ -1,13 +1,13 @@
 /*
- * access: how a provider is reached: its configuration, addresses, headers and key. A transfer
+ * endpoint: how a provider is reached: its configuration, addresses, headers and key. A transfer
  * keeps the one that it began with, so that a new configuration takes nothing away from under it.
  */
-#ifndef ASKFS_CORE_ENGINE_ACCESS_H
-#define ASKFS_CORE_ENGINE_ACCESS_H
+#ifndef ASKFS_CORE_ENGINE_ENDPOINT_H
+#define ASKFS_CORE_ENGINE_ENDPOINT_H
 
 #include "core/engine/engine.h"
 
-struct access {
+struct endpoint {
     size_t references;
     struct provider_setup setup; /* base_url of it is in base_url below */
     char *base_url;              /* "" for a route, which sends nothing itself */
@@ -16,8 +16,8 @@ struct access {
 };
 
 /* With one reference. NULL: no memory, and setup's release was called. */
-struct access *access_create(const struct provider_setup *setup);
-struct access *access_keep(struct access *access);
-void access_release(struct access *access); /* accepts NULL */
+struct endpoint *endpoint_create(const struct provider_setup *setup);
+struct endpoint *endpoint_keep(struct endpoint *endpoint);
+void endpoint_release(struct endpoint *endpoint); /* accepts NULL */
 
 #endif

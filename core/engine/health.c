@@ -51,6 +51,9 @@ void health_note_answer(struct provider *provider) {
 void health_command(struct provider *provider, enum breaker_command command) {
     int64_t now_ns = engine_now_ns(provider->engine);
     enum breaker_state before[MODEL_STATES_KEPT * 2];
+    // Also before the first request there is a breaker whose change can be told.
+    if (!provider->members)
+        model_states_get(&provider->models, provider->settings->model, now_ns);
     size_t count = provider->models.count;
     for (size_t i = 0; i < count && i < sizeof(before) / sizeof(*before); i++)
         before[i] = provider->models.states[i]->breaker.state;

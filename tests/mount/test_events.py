@@ -183,6 +183,15 @@ FOLLOWERS = ["tail -n +1 -f mount/events", "tail -n +1 -F mount/events",
              "tail -c +1 -f -s 0.05 mount/events", "busybox tail -n +1 -f mount/events"]
 
 
+def test_a_breaker_that_is_opened_before_the_first_request_is_told(mount):
+    (mount / "fake").write("open", "breaker")
+    (event,) = events_of(mount, "breaker")
+    assert (event["from"], event["to"], event["cause"]) == ("closed", "open", "command")
+    assert [alert["state"] for alert in lines_of(mount.read("alerts"))] == ["raised"]
+    (mount / "fake").write("reset", "breaker")
+    assert [alert["state"] for alert in lines_of(mount.read("alerts"))] == ["raised", "ended"]
+
+
 @pytest.mark.parametrize("command", FOLLOWERS)
 def test_a_follower_sees_each_line_once(mount, command):
     process = mount.start(command)

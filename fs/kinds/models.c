@@ -1,7 +1,10 @@
 /* models: what the provider offers, one a line. Nothing is asked before somebody reads. */
+#include <fcntl.h>
+
 #include "fs/errors.h"
 #include "fs/kinds/kinds.h"
 #include "fs/reader.h"
+#include "fs/reply.h"
 
 static size_t length_of_list(struct reader *reader) {
     struct request *request = reader->follower.request;
@@ -22,7 +25,8 @@ static int open_models(struct fs *fs, const struct node *node, int flags,
     return 0;
 }
 
-// The first read, or the first poll, asks.
+// A read that would wait for the list asks for it, and so does a poll. A read that would not wait
+// is how grep -r looks at everything there is.
 static bool ask(struct reader *reader) {
     if (reader->follower.request) return true;
     struct request *listing = provider_list_models(reader->handle.node.provider);
@@ -34,7 +38,14 @@ static bool ask(struct reader *reader) {
 
 static void read_models(struct handle *handle, struct fuse_req *request, size_t size, size_t offset,
                         int flags) {
-    ask((struct reader *)handle); // without memory for it, the read finds no request
+    struct reader *reader = (struct reader *)handle;
+    bool looks_only = flags & O_NONBLOCK && !reader->follower.request &&
+                      !provider_known_models(handle->node.provider).length;
+    if (looks_only) {
+        reply_error(request, ERROR_WOULD_WAIT);
+        return;
+    }
+    ask(reader); // without memory for it, the read finds no request
     reader_read(handle, request, size, offset, flags);
 }
 

@@ -37,6 +37,22 @@ def test_a_walk_over_a_fresh_mount_starts_no_request_and_ends(sim, simulator, wa
     assert prompts_of(simulator) == []
 
 
+@pytest.mark.parametrize("walk", [walk for walk in WALKS if walk not in ("cp -r", "file manager")])
+def test_a_walk_asks_no_server_for_anything(sim, simulator, walk):
+    """Those two read `models` like somebody who wants the list."""
+    sim.mount.run(WALKS[walk])
+    assert simulator.requests() == []
+
+
+def test_a_read_of_models_that_would_not_wait_is_answered_once_it_is_known(sim):
+    descriptor = os.open(sim / "models", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(BlockingIOError):
+        os.read(descriptor, 100)
+    assert sim.read("models")
+    assert os.read(descriptor, 100)
+    os.close(descriptor)
+
+
 @pytest.mark.parametrize("walk", WALKS)
 def test_a_walk_over_a_used_mount_starts_no_request_and_ends(sim, simulator, walk):
     sim.ask("hi")

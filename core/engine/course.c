@@ -43,9 +43,10 @@ static bool has_cursor(const struct request *request, const struct leg *leg) {
     if (!newest || newest->target != leg->target || !request->decoder) return false;
     if (request->seam) return false; // text that it still held is behind the cursor, and gone
     const struct decoder_facts *facts = decoder_facts(request->decoder);
+    // Text is never event 0: who says so does not count, and would tell it all again.
     return leg->target->config->background && leg->target->config->wire->write_resume_path &&
            !(leg->model && leg->model->refuses_background) && facts->response_id[0] &&
-           facts->sequence_number >= 0;
+           facts->sequence_number > 0;
 }
 
 static enum recovery_support prefill_at(const struct leg *leg) {

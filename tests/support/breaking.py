@@ -1,0 +1,100 @@
+"""Answers that break off once their readers have what came: nobody has to guess who was given what.
+
+    story = Story(fake, server, CHAT)
+    story.cut("The quick brown ")       the first attempt: this, and no more
+    story.whole("fox jumps.")           the second
+    assert story.read() == "The quick brown fox jumps."
+"""
+
+import os
+
+from support.askfs import Reader
+from support.server import END, LAST_CHUNK, Gate, chunk, stream_head
+from support.waiting import eventually
+
+ATTRIBUTE = "user.askfs.recovery"
+
+
+class Story:
+    def __init__(self, directory, server, wire):
+        self.directory = directory
+        self.server = server
+        self.wire = wire
+        self.cuts = []  # (gate, all that readers must have before it opens)
+        self.seen = ""
+        self.readers = []
+
+    def attempt(self, *texts):
+        """The beginning of a script."""
+        return [stream_head(), chunk(self.wire.begin()), *(chunk(self.wire.delta(text)) for text in texts)]
+
+    def cut(self, *texts, seen=None, tail=b"", by=END):
+        """This attempt dies when all that was seen is seen: what came before it and these texts, unless
+        the test knows better. tail: bytes just before its end."""
+        self.plays_until_seen(self.attempt(*texts), "".join(texts), seen, tail, by)
+
+    def plays_until_seen(self, steps, text, seen=None, tail=b"", by=END):
+        gate = Gate()
+        self.seen = self.seen + text if seen is None else seen
+        self.cuts.append((gate, self.seen))
+        self.server.plays(*steps, gate, *([chunk(tail)] if tail else []), by)
+
+    def whole(self, *texts):
+        self.server.plays(*self.attempt(*texts), chunk(self.wire.end("".join(texts))), LAST_CHUNK)
+
+    def begin(self, prompt="hi", readers=1, size=65536):
+        self.directory.write(prompt)
+        path = self.directory / "response"
+        self.readers = [Reader(path, size) for _ in range(readers)]
+
+    def go_on(self):
+        """Opens each cut in turn, when all readers have what it waits for."""
+        for gate, seen in self.cuts:
+            for reader in self.readers:
+                reader.has(seen)
+            assert {reader.data.decode() for reader in self.readers} == {seen}
+            gate.open()
+        self.cuts = []
+
+    def end(self):
+        """What all readers read."""
+        texts = {reader.end().decode() for reader in self.readers}
+        self.seen = ""
+        assert len(texts) == 1, texts
+        return texts.pop()
+
+    def read(self, prompt="hi", readers=1, size=65536):
+        """Plays all of it. The text, which must end with the end of a whole answer."""
+        text = self.read_broken(prompt, readers, size)
+        errors = [reader.error for reader in self.readers]
+        assert errors == [None] * readers, (errors, text, self.directory.latest.read("error"))
+        return text
+
+    def read_broken(self, prompt="hi", readers=1, size=65536):
+        """The same, however it ended: see readers[0].error."""
+        self.begin(prompt, readers, size)
+        self.go_on()
+        return self.end()
+
+    def methods(self):
+        """How each attempt asked."""
+        return [attempt["recovery"] for attempt in self.directory.latest.attempts()]
+
+
+def recovery_of(directory):
+    return os.getxattr(directory / "response", ATTRIBUTE).decode()
+
+
+def turns_of(request):
+    """(role, text) of each turn that a request showed its provider."""
+    body = request.json()
+    turns = body.get("messages", body.get("input"))
+    if isinstance(turns, str):
+        return [("user", turns)]
+    return [(turn["role"], turn["content"]) for turn in turns]
+
+
+def ended(directory):
+    """The status of the newest request, when it has ended."""
+    return eventually(lambda: (status := directory.latest.status())["state"] in ("done", "failed", "cancelled")
+                      and status)

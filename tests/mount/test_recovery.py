@@ -215,6 +215,58 @@ def test_a_provider_that_has_no_background_is_asked_without_it(play, server):
     assert story.methods() == ["none", "none", "continue"]
 
 
+def test_a_response_that_goes_on_in_the_background_has_a_cursor_of_its_own(play, server):
+    story = play(Responses)
+    story.wire.number = 3
+    failed = story.wire.event("response.failed", response=story.wire.object(
+        "failed", output=[], error={"code": "server_error", "message": "The model failed."}))
+    story.cut(FIRST, tail=failed)
+    story.wire.response = "resp_2"
+    story.cut(SECOND[:20])
+    server.plays(*attach(story, SECOND[20:], first=3))
+    assert story.read() == WHOLE
+    assert story.methods() == ["none", "continue", "cursor"]
+    assert server.requests[2].path == "/v1/responses/resp_2?stream=true&starting_after=2"
+    message = json.loads(story.directory.latest.read("response.json"))
+    assert message["output"][0]["content"][0]["text"] == WHOLE
+
+
+def test_a_continuation_that_breaks_while_it_is_compared_is_not_attached_to(play, server):
+    story = play(Responses)
+    story.wire.number = 3
+    failed = story.wire.event("response.failed", response=story.wire.object(
+        "failed", output=[], error={"code": "server_error", "message": "The model failed."}))
+    story.cut(FIRST, tail=failed)
+    story.wire.response = "resp_2"
+    story.cut("the fishing bo", seen=FIRST)  # held back, and behind the cursor
+    story.wire.response = "resp_3"
+    story.whole("the fishing boats lay" + SECOND)
+    assert story.read() == WHOLE
+    assert story.methods() == ["none", "continue", "continue"]
+
+
+def test_exact_replays_a_response_that_is_gone(play, server):
+    story = play(Responses, recovery="exact")
+    story.cut(FIRST)
+    server.error(404, {"error": {"message": "Response with id 'resp_1' not found."}})
+    story.whole(WHOLE)
+    assert story.read() == WHOLE
+    assert story.methods() == ["none", "cursor", "replay"]
+
+
+def test_a_cut_inside_a_character_is_made_good_by_the_cursor(play, server):
+    story = play(Responses)
+    number = 3
+    story.wire.number = number
+    data = story.wire.delta("é中😀").replace(json.dumps("é中😀").encode(), '"é中😀"'.encode())
+    place = data.index("é".encode())
+    for at in range(place, place + 10):
+        story.cut(FIRST, tail=data[:at])
+        server.plays(*attach(story, "é中😀", SECOND, first=number))
+        assert story.read() == FIRST + "é中😀" + SECOND
+        assert story.methods() == ["none", "cursor"]
+
+
 # ---- prefill ----
 
 
@@ -279,6 +331,16 @@ def test_a_model_that_refuses_a_prefill_is_asked_to_continue_at_once_and_never_b
     story.whole(SECOND)
     assert story.read() == WHOLE
     assert story.methods() == ["none", "continue"]
+
+
+def test_a_refusal_of_a_prefill_inside_a_stream_is_one_too(play, server):
+    story = play()
+    refusal = event({"error": {"code": 400, "message": "Prefilling assistant messages is not supported"}})
+    story.cut(FIRST)
+    server.plays(stream_head(), chunk(refusal), LAST_CHUNK)
+    story.whole(SECOND)
+    assert story.read() == WHOLE
+    assert story.methods() == ["none", "prefill", "continue"]
 
 
 def test_what_one_model_refuses_is_still_tried_with_another(play, server):
@@ -714,6 +776,23 @@ def test_reconnects_without_progress_end_at_the_limit(play, server, limit):
     assert story.directory.latest.status()["reconnects"] == str(limit)
 
 
+def test_reconnects_are_not_counted_as_attempts(play):
+    story = play(retry={"initial_delay": 0.01, "max_attempts": 1, "max_reconnect_attempts": 1})
+    story.cut(FIRST)
+    story.whole(SECOND)
+    assert story.read() == WHOLE
+
+
+def test_a_told_wait_over_the_limit_ends_it_at_once_and_keeps_the_text(play, server):
+    story = play(retry={"initial_delay": 0.01, "max_retry_after": 5})
+    story.cut(FIRST)
+    server.error(429, headers={"Retry-After": "600"}, times=3)
+    assert story.read_broken() == FIRST
+    assert story.readers[0].error in (errno.ECONNRESET, errno.EBUSY)
+    assert len(server.requests) == 2
+    assert story.directory.latest.attempts()[1]["delay_reason"] == "told_too_long"
+
+
 def test_errors_count_as_reconnects_without_progress(play, server):
     story = play(retry={"initial_delay": 0.01, "max_delay": 0.02, "max_reconnect_attempts": 2, "max_attempts": 9})
     story.cut(FIRST)
@@ -789,6 +868,27 @@ def test_the_message_holds_the_whole_joined_text(play):
         assert story.read() == WHOLE
         message = json.loads(story.directory.latest.read("response.json"))
         assert json.dumps(WHOLE) in json.dumps(message)
+
+
+def test_blocks_of_a_joined_message_are_whole(play, server):
+    story = play(Messages)
+    wire = story.wire
+    story.cut(FIRST)
+    second_block = (event({"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}})
+                    + event({"type": "content_block_delta", "index": 1,
+                             "delta": {"type": "text_delta", "text": " The end."}}))
+    server.plays(*story.attempt(SECOND), chunk(second_block), chunk(wire.end()), LAST_CHUNK)
+    assert story.read() == WHOLE + " The end."
+    message = json.loads(story.directory.latest.read("response.json"))
+    assert [block["text"] for block in message["content"]] == [WHOLE, " The end."]
+
+
+def test_a_continuation_with_a_tool_call_is_text_and_a_whole_call(play, server):
+    story = play()
+    story.cut(FIRST)
+    server.plays(*tool_answer(story, SECOND, "Paris"))
+    assert story.read() == WHOLE
+    assert calls_of(story.directory) == [{"name": "weather", "arguments": '{"city": "Paris"}'}]
 
 
 # ---- many readers, slow readers ----

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from support.askfs import Reader
-from support.breaking import Story, ended, recovery_of, turns_of
+from support.breaking import STORY, Story, Unreliable, ended, recovery_of, turns_of
 from support.server import END, HANG, LAST_CHUNK, RESET, Gate, chunk, event, framed, stream_head
 from support.waiting import eventually
 from support.wires import Chat, Messages, Responses
@@ -943,3 +943,20 @@ def test_a_byte_that_was_read_binds_all_that_came(play, server):
                 rest += piece
     assert failed.value.errno == errno.ECONNRESET
     assert rest.decode() == FIRST[1:]
+
+
+# ---- anything, anywhere ----
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("policy", ["auto", "exact"])
+@pytest.mark.parametrize("wire, more", [(Chat, {}), (Messages, {}), (Messages, {"model": "claude-sonnet-5"}),
+                                        (Responses, {}), (Responses, {"background": False})],
+                         ids=["chat", "messages", "messages-continue", "cursor", "responses"])
+def test_any_cuts_anywhere_leave_one_text(play, server, wire, more, policy, seed):
+    story = play(wire, recovery=policy, retry={"initial_delay": 0.001, "max_delay": 0.002, "max_attempts": 100,
+                                               "max_reconnect_attempts": 100}, **more)
+    provider = Unreliable(story.wire, seed)
+    server.always_plays(provider)
+    for _ in range(4):
+        assert story.read(readers=2) == STORY
+    assert provider.wrong == []

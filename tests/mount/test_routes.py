@@ -6,7 +6,7 @@ import os
 import pytest
 
 from support.askfs import Reader
-from support.breaking import Story, ended, recovery_of, turns_of
+from support.breaking import STORY, Story, Unreliable, ended, recovery_of, turns_of
 from support.server import END, HANG, LAST_CHUNK, Gate, Server, chat_delta, chunk, event, stream_head
 from support.waiting import eventually
 from support.wires import Chat, Messages, Responses
@@ -666,3 +666,25 @@ def test_a_route_whose_every_key_is_missing_says_so_at_open(route):
     directory = route(a=KEYLESS, b=KEYLESS, c=KEYLESS)
     assert errno_of_open(directory) == errno.ENOKEY
     assert directory.status()["state"] == "no_key"
+
+
+# ---- anything, anywhere ----
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("policy", ["auto", "exact"])
+def test_an_answer_survives_unreliable_providers_as_long_as_the_last_one_is_not(route, road, policy, seed):
+    wires = {"a": Responses, "b": Messages, "c": Chat}
+    quick = {"retry": {"initial_delay": 0.001, "max_delay": 0.002, "max_attempts": 2, "max_reconnect_attempts": 1}}
+    directory = route(wires=wires, any={"recovery": policy}, a=quick, b=quick)
+    players = {"a": Unreliable(Responses(), seed, 6, [503, 500, 404, 429, 401]),
+               "b": Unreliable(Messages(), seed + 1000, 6, [529, 429, 403, 500]),
+               "c": Unreliable(Chat(), seed + 2000, 0)}
+    for name, player in players.items():
+        road.servers[name].always_plays(player)
+    for _ in range(4):
+        directory.write("hi")
+        readers = [Reader(directory / "response") for _ in range(2)]
+        assert [reader.end().decode() for reader in readers] == [STORY] * 2, directory.latest.read("attempts")
+        assert [reader.error for reader in readers] == [None, None]
+    assert [player.wrong for player in players.values()] == [[], [], []]

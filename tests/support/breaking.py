@@ -7,9 +7,10 @@
 """
 
 import os
+import random
 
 from support.askfs import Reader
-from support.server import END, LAST_CHUNK, Gate, chunk, stream_head
+from support.server import END, LAST_CHUNK, Gate, chunk, head, stream_head
 from support.waiting import eventually
 
 ATTRIBUTE = "user.askfs.recovery"
@@ -98,3 +99,68 @@ def ended(directory):
     """The status of the newest request, when it has ended."""
     return eventually(lambda: (status := directory.latest.status())["state"] in ("done", "failed", "cancelled")
                       and status)
+
+
+STORY = " ".join(f"{number}: in the year {1700 + number * 7} the {word} was built by é{number}中😀."
+                 for number, word in enumerate("tower quay chapel mill bridge school market tavern lock".split()))
+
+
+class Unreliable:
+    """A provider that tells STORY, goes on from whatever part of it is shown, repeats some of it when it is
+    asked to continue, and breaks off at any byte."""
+
+    def __init__(self, wire, seed, cuts=15, refusals=()):
+        self.wire = wire
+        self.random = random.Random(seed)
+        self.events = []  # of the response in the background
+        self.wrong = []
+        self.responses = 0
+        self.cuts_left = cuts  # many more at once would be a storm, which the retry budget ends
+        self.refusals = list(refusals)  # statuses
+
+    def __call__(self, connection, request):
+        if self.refusals and self.random.random() < 0.4:
+            connection.sendall(head(self.refusals.pop(), {"Content-Length": "0", "retry-after-ms": "5"}))
+            return True
+        body = self._attach(request) if request.method == "GET" else self._tell(request)
+        is_cut = self.cuts_left and self.random.random() < 0.7
+        self.cuts_left -= is_cut
+        cut = self.random.randrange(len(body)) if is_cut else len(body)
+        self._send(connection, body[:cut])
+        if cut == len(body):
+            connection.sendall(LAST_CHUNK)
+        return False
+
+    def _send(self, connection, data):
+        connection.sendall(stream_head())
+        while data:
+            size = self.random.choice([1, 3, 10, 100, 1000])
+            connection.sendall(chunk(data[:size]))
+            data = data[size:]
+
+    def _attach(self, request):
+        return b"".join(self.events[int(request.path.rpartition("=")[2]) + 1 :])
+
+    def _tell(self, request):
+        roles, texts = zip(*turns_of(request))
+        shown = texts[1] if len(texts) > 1 else ""
+        if not STORY.startswith(shown):
+            self.wrong.append(shown)
+        text = STORY[len(shown) - self._repeated(shown, roles) :]
+        pieces = [text[at : at + 7] for at in range(0, len(text), 7)]
+        self.responses += 1
+        self.wire.response = f"resp_{self.responses}"
+        self.events = self._events(pieces, text)
+        return b"".join(self.events)
+
+    def _repeated(self, shown, roles):
+        """So much of its end is told again."""
+        if len(roles) < 3 or len(shown) < 60:
+            return 0
+        return self.random.choice([0, self.random.randrange(30, 60), len(shown)])
+
+    def _events(self, pieces, text):
+        begin = self.wire.begin()
+        events = [part + b"\n\n" for part in begin.split(b"\n\n") if part]
+        events += [self.wire.delta(piece) for piece in pieces]
+        return [*events, self.wire.end(text)]

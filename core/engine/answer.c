@@ -3,6 +3,7 @@
  * a reader was given text of an earlier attempt, the seam sees to it that nothing is said twice or
  * left out.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,6 +66,9 @@ bool answer_begin(struct request *request) {
     return true;
 }
 
+// Behind every text: until the seam says where the new one joins, it is no part of the message.
+static const ptrdiff_t unjoined = PTRDIFF_MAX / 2;
+
 bool answer_open(struct request *request, struct slice content_type) {
     const struct provider_config *config = request->leg->target->config;
     if (request->method == RECOVERY_CURSOR && request->decoder) {
@@ -73,6 +77,7 @@ bool answer_open(struct request *request, struct slice content_type) {
         decoder_destroy(request->decoder);
         request->decoder = config->wire->decoder_create(&config->type->dialect, content_type);
         if (!request->decoder) return false;
+        if (request->seam) decoder_shift_text(request->decoder, unjoined);
     }
     request->progress = decoder_facts(request->decoder)->progress;
     return true;

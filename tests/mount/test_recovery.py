@@ -855,6 +855,58 @@ def test_status_attempts_and_attribute_say_what_was_done(play, server):
     assert third["delay_s"] is None
     assert story.directory.status()["reconnects_total"] == "3"  # one is of the request that taught it
     assert 'method="continue"' in story.directory.mount.read("metrics")
+    assert story.directory.latest.read("error") == ""
+
+
+def test_each_reconnect_and_each_refused_seam_is_an_event(play):
+    story = play(recovery="exact")
+    story.cut(FIRST)
+    story.cut(FIRST, SECOND, seen=WHOLE)
+    story.whole("Something else.")
+    story.read_broken()
+    events = [json.loads(line) for line in story.directory.mount.read("events").splitlines()]
+    reconnects = [event for event in events if event["event"] == "reconnect"]
+    assert [event["method"] for event in reconnects] == ["replay", "replay"]
+    assert [event["bytes"] for event in reconnects] == [len(FIRST), len(WHOLE)]
+    [refused] = [event for event in events if event["event"] == "seam_refused"]
+    assert (refused["method"], refused["bytes"]) == ("replay", len(WHOLE))
+
+
+def text_of_message(directory):
+    """Of an answer that has a message; else None."""
+    message = json.loads(directory.latest.read("response.json") or "{}")
+    if "choices" in message:
+        return message["choices"][0]["message"]["content"]
+    blocks = message["output"][0]["content"] if message.get("output") else message.get("content")
+    return "".join(block["text"] for block in blocks) if blocks else None
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_the_message_of_a_partial_answer_has_no_text_of_a_refused_attempt(play, server, wire):
+    story = play(wire, recovery="exact", **({"background": False} if wire is Responses else {}))
+    story.cut(FIRST)
+    story.whole("Something else.")
+    assert story.read_broken() == FIRST
+    assert text_of_message(story.directory) in (None, FIRST)
+
+
+def test_the_message_of_a_partial_answer_is_not_one_that_came_whole_and_was_refused(play, server):
+    story = play(recovery="exact")
+    story.cut(FIRST)
+    other = {"id": "c", "object": "chat.completion", "choices": [
+        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Something else."}}]}
+    server.plays(*framed(json.dumps(other).encode(), "length", content_type="application/json"))
+    assert story.read_broken() == FIRST
+    assert text_of_message(story.directory) in (None, FIRST)
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_the_message_of_a_partial_answer_is_kept_when_the_next_attempt_said_nothing(play, server, wire):
+    story = play(wire, **({"background": False} if wire is Responses else {}))
+    story.cut(FIRST)
+    server.error(401)
+    assert story.read_broken() == FIRST
+    assert text_of_message(story.directory) == FIRST
 
 
 def test_the_message_holds_the_whole_joined_text(play):

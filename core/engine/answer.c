@@ -66,6 +66,13 @@ bool answer_begin(struct request *request) {
     return true;
 }
 
+// What readers have of the reasoning stays: only its own continuation, or a new text that nobody
+// has seen the beginning of, may follow.
+static bool reasoning_fits(const struct request *request) {
+    return request->method == RECOVERY_NONE ||
+           (request->method == RECOVERY_RESTART && !request->given[REQUEST_REASONING]);
+}
+
 // Behind every text: until the seam says where the new one joins, it is no part of the message.
 static const ptrdiff_t unjoined = PTRDIFF_MAX / 2;
 
@@ -78,6 +85,7 @@ bool answer_open(struct request *request, struct slice content_type) {
         request->decoder = config->wire->decoder_create(&config->type->dialect, content_type);
         if (!request->decoder) return false;
         if (request->seam) decoder_shift_text(request->decoder, unjoined);
+        request->keeps_reasoning = reasoning_fits(request);
     }
     request->progress = decoder_facts(request->decoder)->progress;
     return true;
@@ -142,12 +150,8 @@ static enum joining keep_text(struct request *request, struct slice text) {
     return after_seam(request, seam_feed(request->seam, text, joined));
 }
 
-// What readers have of the reasoning stays: only its own continuation, or a new text that nobody
-// has seen the beginning of, may follow.
 static bool keep_reasoning(struct request *request, struct slice reasoning) {
-    bool fits = request->method == RECOVERY_NONE || request->method == RECOVERY_CURSOR ||
-                (request->method == RECOVERY_RESTART && !request->given[REQUEST_REASONING]);
-    return !fits || store_append(&request->reasoning, reasoning);
+    return !request->keeps_reasoning || store_append(&request->reasoning, reasoning);
 }
 
 // ---- what came ----

@@ -86,6 +86,7 @@ bool answer_open(struct request *request, struct slice content_type) {
         if (!request->decoder) return false;
         if (request->seam) decoder_shift_text(request->decoder, unjoined);
         request->keeps_reasoning = reasoning_fits(request);
+        if (!request->keeps_reasoning) decoder_leave_out_reasoning(request->decoder);
     }
     request->progress = decoder_facts(request->decoder)->progress;
     return true;

@@ -2,12 +2,13 @@
 
 import errno
 import json
+import zlib
 
 import pytest
 
 from support.askfs import Reader
 from support.breaking import STORY, Story, Unreliable, ended, recovery_of, turns_of
-from support.server import END, HANG, LAST_CHUNK, RESET, Gate, chunk, event, framed, stream_head
+from support.server import END, HANG, LAST_CHUNK, RESET, Gate, chunk, event, framed, head, stream_head
 from support.waiting import eventually
 from support.wires import Chat, Messages, Responses
 
@@ -43,6 +44,15 @@ def without_prefill(play, wire=Chat, **more):
     assert story.read() == "anything at all"
     story.server.requests.clear()
     return story
+
+
+def text_of_message(directory):
+    """Of an answer that has a message; else None."""
+    message = json.loads(directory.latest.read("response.json") or "{}")
+    if "choices" in message:
+        return message["choices"][0]["message"]["content"]
+    blocks = message["output"][0]["content"] if message.get("output") else message.get("content")
+    return "".join(block.get("text", "") for block in blocks) if blocks else None
 
 
 # ---- before a byte was read ----
@@ -683,6 +693,130 @@ def test_reasoning_that_was_read_is_not_mixed_with_that_of_another_attempt(play,
     assert story.directory.read() == WHOLE
 
 
+def test_reasoning_of_an_answer_that_began_again_is_whole_however_it_is_read(play, server):
+    story = play()
+    gate = Gate()
+    server.plays(stream_head(), thought("Nobody read this."), END)
+    server.plays(stream_head(), thought("First I think, "), gate, thought("then I answer."),
+                 chunk(story.wire.delta(WHOLE)), chunk(story.wire.end()), LAST_CHUNK)
+    story.directory.write("hi")
+    server.wait_for_requests(2)
+    reader = Reader(story.directory / "reasoning")
+    reader.has("First I think, ")
+    gate.open()
+    assert reader.end() == b"First I think, then I answer."
+
+
+def test_reasoning_goes_on_behind_a_cursor(play, server):
+    story = play(Responses)
+    wire = story.wire
+    gate = Gate()
+
+    def thought_of(text):
+        return chunk(wire.event("response.reasoning_summary_text.delta", item_id="rs_1", delta=text))
+
+    server.plays(*story.attempt(FIRST), thought_of("I think "), gate, END)
+    wire.number = 4
+    server.plays(stream_head(), thought_of("about it."), chunk(wire.delta(SECOND)), chunk(wire.end(WHOLE)), LAST_CHUNK)
+    story.directory.write("hi")
+    readers = [Reader(story.directory / "response"), Reader(story.directory / "reasoning")]
+    readers[0].has(FIRST)
+    readers[1].has("I think ")
+    gate.open()
+    assert [reader.end().decode() for reader in readers] == [WHOLE, "I think about it."]
+
+
+def signed_thought(text, signature):
+    """Of Anthropic: a first block."""
+    return b"".join(chunk(event(part)) for part in (
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": text}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": signature}},
+        {"type": "content_block_stop", "index": 0}))
+
+
+def text_block(text):
+    return b"".join(chunk(event(part)) for part in (
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": text}}))
+
+
+def signed_start():
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "content": []}
+    return [stream_head(), chunk(event({"type": "message_start", "message": message}))]
+
+
+def check_signed(directory, signed):
+    """Every thought stands with its own signature, or not at all."""
+    content = json.loads(directory.latest.read("response.json"))["content"]
+    for block in content:
+        if block["type"] == "thinking":
+            assert signed.get(block.get("signature")) == block["thinking"], content
+
+
+@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "claude-sonnet-5"])
+def test_a_signed_thought_is_never_mixed_with_that_of_another_attempt(play, server, model):
+    story = play(Messages, model=model)
+    thoughts = {"sig1": "The first thought, which is long.", "sig2": "Another thought altogether, and longer still."}
+    story.plays_until_seen([*signed_start(), signed_thought(thoughts["sig1"], "sig1"), text_block(FIRST)], FIRST)
+    server.plays(*signed_start(), signed_thought(thoughts["sig2"], "sig2"), text_block(SECOND),
+                 chunk(story.wire.end()), LAST_CHUNK)
+    assert story.read() == WHOLE
+    assert story.directory.read("reasoning") == thoughts["sig1"]
+    assert text_of_message(story.directory) == WHOLE
+    check_signed(story.directory, thoughts)
+
+
+def test_a_thought_that_was_read_is_not_signed_by_an_answer_that_began_again(play, server):
+    story = play(Messages)
+    thoughts = {"sig1": "The first thought, which is long.", "sig2": "Another thought altogether, and longer still."}
+    gate = Gate()
+    server.plays(*signed_start(), signed_thought(thoughts["sig1"], "sig1"), gate, END)
+    server.plays(*signed_start(), signed_thought(thoughts["sig2"], "sig2"), text_block(WHOLE),
+                 chunk(story.wire.end()), LAST_CHUNK)
+    story.directory.write("hi")
+    reader = Reader(story.directory / "reasoning")
+    reader.has(thoughts["sig1"])
+    gate.open()
+    assert reader.end().decode() == thoughts["sig1"]
+    assert story.directory.read() == WHOLE
+    check_signed(story.directory, thoughts)
+
+
+def test_a_thought_that_nobody_read_is_that_of_the_answer(play, server):
+    story = play(Messages)
+    thoughts = {"sig1": "The first thought, which is long.", "sig2": "Another thought altogether, and longer still."}
+    server.plays(*signed_start(), signed_thought(thoughts["sig1"], "sig1"), END)
+    server.plays(*signed_start(), signed_thought(thoughts["sig2"], "sig2"), text_block(WHOLE),
+                 chunk(story.wire.end()), LAST_CHUNK)
+    story.directory.write("hi")
+    assert ended(story.directory)["state"] == "done"
+    assert story.directory.read("reasoning") == thoughts["sig2"]
+    content = json.loads(story.directory.latest.read("response.json"))["content"]
+    assert content[0] == {"type": "thinking", "thinking": thoughts["sig2"], "signature": "sig2"}
+
+
+# ---- on other framings ----
+
+
+def test_a_compressed_stream_that_is_cut_goes_on(play, server):
+    story = play()
+    packer = zlib.compressobj(wbits=31)
+    half = packer.compress(story.wire.begin() + story.wire.delta(FIRST)) + packer.flush(zlib.Z_SYNC_FLUSH)
+    story.plays_until_seen([stream_head(Content_Encoding="gzip"), chunk(half)], FIRST)
+    body = story.wire.delta(SECOND) + story.wire.end()
+    server.plays(*framed(body, "length", encoding="gzip"))
+    assert story.read() == WHOLE
+
+
+def test_a_stream_of_a_known_length_that_is_cut_goes_on(play, server):
+    story = play()
+    headers = {"Content-Type": "text/event-stream", "Content-Length": "100000"}
+    story.plays_until_seen([head(200, headers), story.wire.delta(FIRST)], FIRST)
+    story.whole(SECOND)
+    assert story.read() == WHOLE
+
+
 # ---- tool calls ----
 
 
@@ -870,15 +1004,6 @@ def test_each_reconnect_and_each_refused_seam_is_an_event(play):
     assert [event["bytes"] for event in reconnects] == [len(FIRST), len(WHOLE)]
     [refused] = [event for event in events if event["event"] == "seam_refused"]
     assert (refused["method"], refused["bytes"]) == ("replay", len(WHOLE))
-
-
-def text_of_message(directory):
-    """Of an answer that has a message; else None."""
-    message = json.loads(directory.latest.read("response.json") or "{}")
-    if "choices" in message:
-        return message["choices"][0]["message"]["content"]
-    blocks = message["output"][0]["content"] if message.get("output") else message.get("content")
-    return "".join(block["text"] for block in blocks) if blocks else None
 
 
 @pytest.mark.parametrize("wire", WIRES)

@@ -173,12 +173,23 @@ static bool would_admit(const struct leg *leg, int64_t now_ns) {
     return breaker_would_allow(&model->breaker, now_ns);
 }
 
+static bool has_room(const struct provider *target) {
+    return target->queue.count < (size_t)target->config->max_queued ||
+           target->in_flight < (size_t)target->config->max_in_flight;
+}
+
+// Who was asked already is let in whatever waits there.
+static bool may_join(const struct request *request, const struct leg *leg) {
+    return request->attempt_count || leg == request->leg || has_room(leg->target);
+}
+
 static void describe(const struct request *request, size_t i, struct route_member *member) {
     const struct leg *leg = &request->legs[i];
     int64_t now_ns = now_of(request);
     bool has_attempts = leg == request->leg || leg->spent.made < policy_of(leg)->max_attempts;
     *member = (struct route_member){
-        .usable = !leg->is_closed && has_attempts && can_go_on(request, leg),
+        .usable =
+            !leg->is_closed && has_attempts && can_go_on(request, leg) && may_join(request, leg),
         .admits = would_admit(leg, now_ns),
         .tried = leg->spent.made > 0,
         .silent = leg->is_silent,
@@ -217,9 +228,7 @@ static void find_first_leg(struct request *request) {
 }
 
 static void join_first_queue(struct request *request) {
-    const struct provider *target = request->leg->target;
-    if (target->queue.count >= (size_t)target->config->max_queued &&
-        target->in_flight >= (size_t)target->config->max_in_flight) {
+    if (!has_room(request->leg->target)) {
         refuse(request, FAILURE_RATE_LIMIT, "too many requests wait here already");
         return;
     }

@@ -232,6 +232,22 @@ def test_a_breaker_that_opens_while_the_request_waits_there_moves_it_on(route, r
     assert road.asked()["a"] == 1
 
 
+def test_while_one_request_probes_a_provider_the_others_pass_it(route, road, gate):
+    directory = route(a={"breaker": {"failure_threshold": 1, "success_threshold": 1, "recovery_timeout": 0.2},
+                         "retry": {"max_attempts": 1}})
+    road.a.error(500)
+    assert directory.ask("hi") == "b"
+    eventually(lambda: road.directory("a").read("breaker").startswith("state: half_open"))
+    road.a.answer(gate, "a is back")
+    directory.write("hi")
+    probe = Reader(directory / "response")
+    road.a.wait_for_requests(2)
+    assert [directory.ask("hi") for _ in range(3)] == ["b"] * 3
+    gate.open()
+    assert probe.end() == b"a is back"
+    assert directory.ask("hi") == "a"
+
+
 def test_a_request_that_moved_on_is_one_failure_for_who_failed_it(route, road):
     directory = route()
     road.a.error(503, times=3)
@@ -305,6 +321,29 @@ def test_requests_that_wait_for_a_provider_that_now_rests_move_on(route, road, g
     gate.open()
     directory.becomes(requests_ok="4")
     assert road.asked() == {"a": 1, "b": 4, "c": 0}
+
+
+def test_a_provider_with_no_room_left_is_passed(route, road, gate):
+    directory = route(a={"max_in_flight": 1, "max_queued": 1})
+    road.a.answer(gate, "slow")
+    for _ in range(2):
+        directory.write("hi")
+    road.a.wait_for_requests(1)
+    road.directory("a").becomes(requests_queued="1")
+    assert directory.ask("hi") == "b"
+    gate.open()
+    directory.becomes(requests_ok="3")
+
+
+def test_no_room_anywhere_refuses_at_open(route, road, gate):
+    directory = route(providers="ab", a={"max_in_flight": 1, "max_queued": 1}, b={"max_in_flight": 1, "max_queued": 1})
+    for server in (road.a, road.b):
+        server.answer(gate, "slow")
+    for _ in range(4):
+        directory.write("hi")
+    assert errno_of_open(directory) == errno.EAGAIN
+    gate.open()
+    directory.becomes(requests_ok="4")
 
 
 # ---- silence ----

@@ -437,6 +437,33 @@ def test_a_preamble_before_repeated_words_is_removed(play, preamble, overlap):
     assert story.read() == WHOLE
 
 
+@pytest.mark.parametrize("preamble", ["...", "… "])
+@pytest.mark.parametrize("overlap", ["the fishing boats lay", FIRST])
+def test_dots_before_repeated_words_are_removed(play, preamble, overlap):
+    story = without_prefill(play)
+    story.cut(FIRST)
+    story.whole(preamble + overlap + SECOND)
+    assert story.read() == WHOLE
+
+
+@pytest.mark.xfail(strict=True, reason="blanks or marks before repeated words rule out that they are repeated")
+@pytest.mark.parametrize("opening", ["\n", "\n\n", '"', "> ", "**"])
+@pytest.mark.parametrize("overlap", ["quiet at dawn, and the fishing boats lay", FIRST])
+def test_blanks_and_marks_before_many_repeated_words_are_removed(play, opening, overlap):
+    story = without_prefill(play)
+    story.cut(FIRST)
+    story.whole(opening + overlap + SECOND)
+    assert story.read() == WHOLE
+
+
+def test_an_end_of_line_and_a_line_like_the_one_before_is_text(play):
+    story = without_prefill(play)
+    line = '{"role": "user", "kind": "question", "lang": "en", "text": "%s"}'
+    story.cut(line % "one" + "\n" + line % "two")
+    story.whole("\n" + line % "three")
+    assert story.read() == "\n".join(line % word for word in ("one", "two", "three"))
+
+
 def test_a_continuation_that_may_repeat_or_go_on_is_refused(play, server):
     story = without_prefill(play, retry={"initial_delay": 0.01, "max_reconnect_attempts": 1})
     pattern = "na na na na na na na na na na na na "

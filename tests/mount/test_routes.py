@@ -240,7 +240,7 @@ def test_while_one_request_probes_a_provider_the_others_pass_it(route, road, gat
     eventually(lambda: road.directory("a").read("breaker").startswith("state: half_open"))
     road.a.answer(gate, "a is back")
     directory.write("hi")
-    probe = Reader(directory / "response")
+    probe = Reader(directory / "response").waits()
     road.a.wait_for_requests(2)
     assert [directory.ask("hi") for _ in range(3)] == ["b"] * 3
     gate.open()

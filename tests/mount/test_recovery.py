@@ -7,10 +7,10 @@ import zlib
 import pytest
 
 from support.askfs import Reader
-from support.breaking import STORY, Story, Unreliable, ended, recovery_of, turns_of
+from support.breaking import (STORY, Chat, Messages, Responses, Story, Unreliable, ended, recovery_of,
+                              turns_of)
 from support.server import END, HANG, LAST_CHUNK, RESET, Gate, chunk, event, framed, head, stream_head
 from support.waiting import eventually
-from support.wires import Chat, Messages, Responses
 
 WIRES = [Chat, Messages, Responses]
 FIRST = "The harbour was quiet at dawn, and the fishing boats lay"

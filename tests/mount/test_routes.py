@@ -6,10 +6,10 @@ import os
 import pytest
 
 from support.askfs import Reader
-from support.breaking import STORY, Story, Unreliable, ended, recovery_of, turns_of
+from support.breaking import (STORY, Chat, Messages, Responses, Story, Unreliable, ended, recovery_of,
+                              turns_of)
 from support.server import END, HANG, LAST_CHUNK, Gate, Server, chat_delta, chunk, event, stream_head
 from support.waiting import eventually
-from support.wires import Chat, Messages, Responses
 
 TEXT = "The lighthouse keeper climbed the stairs, counting"
 REST = " each of them aloud as he had done for thirty years."

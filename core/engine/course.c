@@ -164,15 +164,6 @@ void course_retry_is_due(struct request *request) {
 
 // ---- which provider ----
 
-// The same question as leg_is_admitted's, without asking for a permit.
-static bool would_admit(const struct leg *leg, int64_t now_ns) {
-    const struct model_state *model =
-        leg->model ? leg->model : model_states_find(&leg->target->models, leg->settings->model);
-    if (!model) return true;
-    if (leg->has_permit && leg->permit.generation == model->breaker.generation) return true;
-    return breaker_would_allow(&model->breaker, now_ns);
-}
-
 static bool has_room(const struct provider *target) {
     return target->queue.count < (size_t)target->config->max_queued ||
            target->in_flight < (size_t)target->config->max_in_flight;
@@ -183,18 +174,27 @@ static bool may_join(const struct request *request, const struct leg *leg) {
     return request->attempt_count || leg == request->leg || has_room(leg->target);
 }
 
+// The same question as leg_is_admitted's, without asking for a permit.
+static bool would_admit(const struct leg *leg, int64_t now_ns) {
+    const struct model_state *model =
+        leg->model ? leg->model : model_states_find(&leg->target->models, leg->settings->model);
+    if (!model) return true;
+    if (leg->has_permit && leg->permit.generation == model->breaker.generation) return true;
+    return breaker_would_allow(&model->breaker, now_ns);
+}
+
 static void describe(const struct request *request, size_t i, struct route_member *member) {
     const struct leg *leg = &request->legs[i];
     int64_t now_ns = now_of(request);
     bool has_attempts = leg == request->leg || leg->spent.made < policy_of(leg)->max_attempts;
     *member = (struct route_member){
-        .usable =
-            !leg->is_closed && has_attempts && can_go_on(request, leg) && may_join(request, leg),
+        .usable = !leg->is_closed && has_attempts && can_go_on(request, leg),
         .admits = would_admit(leg, now_ns),
         .tried = leg->spent.made > 0,
         .silent = leg->is_silent,
         .wait_ns = pacer_pause_left_ns(&leg->target->pacer, now_ns),
     };
+    member->usable &= may_join(request, leg);
 }
 
 static struct route_choice choose(const struct request *request, const struct failure *failed,

@@ -3,6 +3,7 @@
  * a reader was given text of an earlier attempt, the seam sees to it that nothing is said twice or
  * left out.
  */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -66,6 +67,16 @@ bool answer_begin(struct request *request) {
     return true;
 }
 
+// What readers have of the reasoning stays: only its own continuation, or a new text that nobody
+// has seen the beginning of, may follow.
+static bool reasoning_fits(const struct request *request) {
+    return request->method == RECOVERY_NONE ||
+           (request->method == RECOVERY_RESTART && !request->given[REQUEST_REASONING]);
+}
+
+// Behind every text: until the seam says where the new one joins, it is no part of the message.
+static const ptrdiff_t unjoined = PTRDIFF_MAX / 2;
+
 bool answer_open(struct request *request, struct slice content_type) {
     const struct provider_config *config = request->leg->target->config;
     if (request->method == RECOVERY_CURSOR && request->decoder) {
@@ -74,6 +85,9 @@ bool answer_open(struct request *request, struct slice content_type) {
         decoder_destroy(request->decoder);
         request->decoder = config->wire->decoder_create(&config->dialect, content_type);
         if (!request->decoder) return false;
+        if (request->seam) decoder_shift_text(request->decoder, unjoined);
+        request->keeps_reasoning = reasoning_fits(request);
+        if (!request->keeps_reasoning) decoder_leave_out_reasoning(request->decoder);
     }
     request->has_opened = true;
     request->progress = decoder_facts(request->decoder)->progress;
@@ -139,12 +153,8 @@ static enum joining keep_text(struct request *request, struct slice text) {
     return after_seam(request, seam_feed(request->seam, text, joined));
 }
 
-// What readers have of the reasoning stays: only its own continuation, or a new text that nobody
-// has seen the beginning of, may follow.
 static bool keep_reasoning(struct request *request, struct slice reasoning) {
-    bool fits = request->method == RECOVERY_NONE || request->method == RECOVERY_CURSOR ||
-                (request->method == RECOVERY_RESTART && !request->given[REQUEST_REASONING]);
-    return !fits || store_append(&request->reasoning, reasoning);
+    return !request->keeps_reasoning || store_append(&request->reasoning, reasoning);
 }
 
 // ---- what came ----

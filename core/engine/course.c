@@ -43,9 +43,10 @@ static bool has_cursor(const struct request *request, const struct leg *leg) {
     if (!newest || newest->target != leg->target || !request->decoder) return false;
     if (request->seam) return false; // text that it still held is behind the cursor, and gone
     const struct decoder_facts *facts = decoder_facts(request->decoder);
+    // Text is never event 0: who says so does not count, and would tell it all again.
     return leg->target->config->background && leg->target->config->wire->write_resume_path &&
            !(leg->model && leg->model->refuses_background) && facts->response_id[0] &&
-           facts->sequence_number >= 0;
+           facts->sequence_number > 0;
 }
 
 static enum recovery_support prefill_at(const struct leg *leg) {
@@ -163,6 +164,16 @@ void course_retry_is_due(struct request *request) {
 
 // ---- which provider ----
 
+static bool has_room(const struct provider *target) {
+    return target->queue.count < (size_t)target->config->max_queued ||
+           target->in_flight < (size_t)target->config->max_in_flight;
+}
+
+// Who was asked already is let in whatever waits there.
+static bool may_join(const struct request *request, const struct leg *leg) {
+    return request->attempt_count || leg == request->leg || has_room(leg->target);
+}
+
 // The same question as leg_is_admitted's, without asking for a permit.
 static bool would_admit(const struct leg *leg, int64_t now_ns) {
     const struct model_state *model =
@@ -190,6 +201,7 @@ static void describe(const struct request *request, size_t i, struct route_membe
         .silent = leg->is_silent,
         .wait_ns = pacer_pause_left_ns(&leg->target->pacer, now_ns),
     };
+    member->usable &= may_join(request, leg);
 }
 
 static struct route_choice choose(const struct request *request, const struct failure *failed,
@@ -223,9 +235,7 @@ static void find_first_leg(struct request *request) {
 }
 
 static void join_first_queue(struct request *request) {
-    const struct provider *target = request->leg->target;
-    if (target->queue.count >= (size_t)target->config->max_queued &&
-        target->in_flight >= (size_t)target->config->max_in_flight) {
+    if (!has_room(request->leg->target)) {
         refuse(request, FAILURE_RATE_LIMIT, "too many requests wait here already");
         return;
     }

@@ -56,7 +56,7 @@ static struct model_state *create(const struct model_states *states, const char 
     breaker_init(&state->breaker, states->policy);
     if (!states->commanded) return state;
     breaker_command(&state->breaker, states->command, now_ns);
-    state->breaker_cause = "command";
+    if (states->command == BREAKER_FORCE_OPEN) state->breaker_cause = "command";
     return state;
 }
 

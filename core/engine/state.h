@@ -192,6 +192,7 @@ struct request {
     bool has_content;           /* this attempt brought some */
     bool in_background;         /* it goes on at the provider without a connection */
     bool had_tools;             /* some attempt brought a part of a tool call */
+    bool keeps_reasoning;       /* that of the attempt at hand follows what is there */
     int64_t progress_ns;        /* newest content */
     int64_t byte_ns;            /* newest byte of any kind */
     enum phase phase;

@@ -52,6 +52,10 @@ void decoder_shift_text(struct decoder *decoder, ptrdiff_t shift) {
     decoder->text_shift = shift;
 }
 
+void decoder_leave_out_reasoning(struct decoder *decoder) {
+    decoder->without_reasoning = true;
+}
+
 size_t decoder_shifted(const struct decoder *decoder, size_t x) {
     ptrdiff_t shifted = (ptrdiff_t)x + decoder->text_shift;
     return shifted > 0 ? (size_t)shifted : 0;

@@ -50,10 +50,11 @@ struct decoder {
     struct sse sse;
     struct json_span span;
     struct channel channels[CHANNEL_COUNT];
-    struct gain *gain;    /* during a call */
-    bool is_joined;       /* text before its own belongs to the answer */
-    ptrdiff_t text_shift; /* from its own text to the joined one */
-    size_t kept;          /* bytes that the wire's part holds */
+    struct gain *gain;      /* during a call */
+    bool is_joined;         /* text before its own belongs to the answer */
+    ptrdiff_t text_shift;   /* from its own text to the joined one */
+    bool without_reasoning; /* the message has none */
+    size_t kept;            /* bytes that the wire's part holds */
 };
 
 enum { DECODER_EVENT_MAX = 64 << 20 }; /* bytes of one event: its last may repeat the answer */

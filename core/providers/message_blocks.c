@@ -271,6 +271,7 @@ json_t *message_blocks_json(const struct message_blocks *blocks, const struct de
     for (size_t i = 0; list && i < blocks->count; i++) {
         const struct message_block *block = &blocks->blocks[i];
         bool is_text = block->has_text && block->channel == CHANNEL_TEXT;
+        if (block->has_text && !is_text && decoder->without_reasoning) continue;
         struct span span = span_of(block, decoder, is_text && is_first_text);
         if (is_text) is_first_text = false;
         if (json_array_append_new(list, block_json(block, span, text, reasoning)) == 0) continue;

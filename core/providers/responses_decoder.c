@@ -13,7 +13,8 @@ struct responses_decoder {
     struct decoder decoder; // first
     char *final;            // the response object of the terminal event, JSON
     bool has_gap;           // sequence numbers jumped
-    bool is_refused;
+    bool is_refused;        // said so in its text
+    bool is_resumed;        // attached to again
 };
 
 static struct responses_decoder *responses_of(struct decoder *decoder) {
@@ -120,21 +121,35 @@ static bool take_hot(struct decoder *decoder, struct slice data) {
 
 // ---- a response that came whole ----
 
-static void give_text_part(struct responses_decoder *responses, const json_t *part) {
-    struct decoder *decoder = &responses->decoder;
-    decoder_give(decoder, CHANNEL_TEXT, json_object_get(part, "text"));
-    if (decoder_give(decoder, CHANNEL_TEXT, json_object_get(part, "refusal")))
-        responses->is_refused = true;
+// Leaves out what of *known bytes is its beginning.
+static size_t give_behind(struct decoder *decoder, const json_t *string, size_t *known) {
+    struct slice text = json_slice_of(string);
+    size_t skipped = text.length < *known ? text.length : *known;
+    *known -= skipped;
+    if (skipped == 0) return decoder_give(decoder, CHANNEL_TEXT, string);
+    json_t *rest = json_stringn_nocheck(text.data + skipped, text.length - skipped);
+    if (!rest) decoder_fail_memory(decoder);
+    size_t given = decoder_give(decoder, CHANNEL_TEXT, rest);
+    json_decref(rest);
+    return given;
 }
 
-static void give_texts(struct responses_decoder *responses, const json_t *output) {
+static void give_text_part(struct responses_decoder *responses, const json_t *part, size_t *known) {
+    struct decoder *decoder = &responses->decoder;
+    give_behind(decoder, json_object_get(part, "text"), known);
+    if (give_behind(decoder, json_object_get(part, "refusal"), known)) responses->is_refused = true;
+}
+
+// known: so much of it was given before. False: it is shorter than that.
+static bool give_texts(struct responses_decoder *responses, const json_t *output, size_t known) {
     size_t i, j;
     const json_t *item, *part;
     json_array_foreach(output, i, item) {
         if (!slice_equals(json_slice(item, "type"), "message")) continue;
         json_array_foreach(json_object_get(item, "content"), j, part)
-            give_text_part(responses, part);
+            give_text_part(responses, part, &known);
     }
+    return known == 0;
 }
 
 static void give_reasoning(struct responses_decoder *responses, const json_t *output) {
@@ -205,7 +220,13 @@ static void complete(struct responses_decoder *responses, const json_t *response
     struct decoder *decoder = &responses->decoder;
     struct decoder_facts *facts = &decoder->facts;
     const json_t *output = json_object_get(response, "output");
-    if (decoder->channels[CHANNEL_TEXT].length == 0) give_texts(responses, output);
+    size_t given = decoder->channels[CHANNEL_TEXT].length;
+    // It was over already when it was attached to, and comes whole.
+    bool is_rest = given && responses->is_resumed && decoder->mode == MODE_DOCUMENT;
+    if ((given == 0 || is_rest) && !give_texts(responses, output, given)) {
+        decoder_fail_stream(decoder, STREAM_TRUNCATED, (struct slice){ 0 });
+        return;
+    }
     usage_read_openai(json_object_get(response, "usage"), &facts->usage);
     text_printable(facts->finish_reason, sizeof(facts->finish_reason), finish);
     facts->filtered = responses->is_refused || slice_equals(finish, "content_filter");
@@ -225,6 +246,8 @@ static void end_by_status(struct responses_decoder *responses, const json_t *res
     } else if (slice_equals(status, "failed")) {
         usage_read_openai(json_object_get(response, "usage"), &decoder->facts.usage);
         fail_with_error(decoder, response);
+        // Nothing will ever come behind it.
+        decoder->facts.sequence_number = -1;
     } else if (status.length) { // cancelled, or asked for while it still runs
         fail_with(decoder, json_pack("{s:s%}", "status", status.data, status.length));
     }
@@ -382,6 +405,7 @@ static json_t *message(const struct decoder *decoder, struct slice text, struct 
 // What is missing comes now.
 static void resume(struct decoder *decoder) {
     responses_of(decoder)->has_gap = false;
+    responses_of(decoder)->is_resumed = true;
 }
 
 static void finish(struct decoder *decoder) {

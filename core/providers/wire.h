@@ -126,6 +126,9 @@ void decoder_resume(struct decoder *decoder, struct slice content_type);
 /* Its answer is the end of a longer one: its text from offset x on is at x + shift there. What
  * decoder_message is given then is the whole. */
 void decoder_shift_text(struct decoder *decoder, ptrdiff_t shift);
+/* Its reasoning is not kept: what decoder_message is given is that of another answer, which may not
+ * stand under this one's signature. */
+void decoder_leave_out_reasoning(struct decoder *decoder);
 void decoder_destroy(struct decoder *decoder);
 
 extern const struct wire wire_openai_responses;

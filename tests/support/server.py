@@ -5,6 +5,7 @@
     server.plays(b"HTTP/1.1 200 OK...", RESET)   raw bytes and deeds
 
 What was not told is answered with "ok". A request beyond the script is never lost: server.requests.
+The list of models is always there, and a response that is told to stop is noted in server.cancelled.
 """
 
 import gzip
@@ -129,6 +130,7 @@ class Server:
         self.scripts = []
         self.default = None
         self.models = ["fake", "fake-large"]
+        self.cancelled = []  # paths
         self.connections = 0
         self.changed = threading.Condition()
         self.is_over = threading.Event()
@@ -237,7 +239,13 @@ class Server:
         return Request(method, path, headers, body)
 
     def _reply(self, connection, request):
-        if request.method == "GET":
+        if request.path.endswith("/cancel"):
+            with self.changed:
+                self.cancelled.append(request.path)
+                self.changed.notify_all()
+            connection.sendall(head(200, {"Content-Type": "application/json", "Content-Length": "2"}) + b"{}")
+            return True
+        if request.method == "GET" and request.path.partition("?")[0].endswith("/models"):
             models = {"object": "list", "data": [{"id": name} for name in self.models]}
             body = json.dumps(models).encode()
             headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}

@@ -11,7 +11,7 @@ from support import programs
 from support.askfs import take_away
 from support.programs import ASKFS, ROOT
 
-RUN = ["README.md", "docs/filesystem.md"]
+RUN = ["README.md", "docs/filesystem.md", "docs/reliability.md"]
 
 
 def blocks(page, language):
@@ -40,6 +40,13 @@ def test_the_manual_runs_as_it_is_printed(mounted):
     mount = mounted({"sim": {"type": "sim"}})
     assert blocks("docs/filesystem.md", "sh")
     run_page("docs/filesystem.md", mount.folder, ASK=str(mount.path))
+
+
+def test_the_outage_runs_as_it_is_printed(mounted):
+    (_, config), = blocks("docs/reliability.md", "json")
+    mount = mounted(json.loads(config)["providers"])
+    assert blocks("docs/reliability.md", "sh")
+    run_page("docs/reliability.md", mount.folder, ASK=str(mount.path))
 
 
 def run_page(page, folder, **variables):

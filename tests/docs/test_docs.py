@@ -1,5 +1,6 @@
 """The docs are true: their shell blocks run, their configurations are accepted."""
 
+import errno
 import json
 import os
 import re
@@ -115,3 +116,18 @@ def test_every_key_of_the_configuration_is_in_the_manual(mounted, server, folder
     shown = keys_shown(mount)
     assert shown - listed == set(), "not in the manual"
     assert listed - shown - {"spill_dir"} == set(), "in the manual only"
+
+
+def test_every_errno_of_the_tree_is_in_the_troubleshooting_page():
+    sources = (ROOT / "fs/errors.c").read_text() + (ROOT / "fs/errors.h").read_text()
+    used = {word for word in re.findall(r"\bE[A-Z]+\b", sources) if hasattr(errno, word)}
+    table = (ROOT / "docs/troubleshooting.md").read_text().split("## Errno")[1]
+    assert len(used) > 20
+    assert sorted(word for word in used if f"`{word}`" not in table) == []
+
+
+def test_the_troubleshooting_page_prints_the_messages_of_the_system():
+    table = (ROOT / "docs/troubleshooting.md").read_text().split("## Errno")[1]
+    rows = re.findall(r"^\| `(E\w+)`[^|]*\| ([^|]+?) \|", table, re.M)
+    assert len(rows) > 20
+    assert [row for row in rows if os.strerror(getattr(errno, row[0])) != row[1]] == []

@@ -131,3 +131,12 @@ def test_the_troubleshooting_page_prints_the_messages_of_the_system():
     rows = re.findall(r"^\| `(E\w+)`[^|]*\| ([^|]+?) \|", table, re.M)
     assert len(rows) > 20
     assert [row for row in rows if os.strerror(getattr(errno, row[0])) != row[1]] == []
+
+
+def test_every_key_of_reliability_is_on_its_page():
+    schema = (ROOT / "core/config/schema.c").read_text()
+    keys = re.findall(r'\{ "(\w+)", "(\w+)", &(\w+)', schema)
+    named = {key for _, key, kind in keys if "alias" not in kind}
+    page = (ROOT / "docs/reliability.md").read_text()
+    assert len(named) > 10
+    assert sorted(key for key in named if not re.search(rf"\b{key}\b", page)) == []

@@ -1,5 +1,6 @@
 """The docs are true: their shell blocks run, their configurations are accepted."""
 
+import errno
 import json
 import os
 import re
@@ -11,7 +12,7 @@ from support import programs
 from support.askfs import take_away
 from support.programs import ASKFS, ROOT
 
-RUN = ["README.md", "docs/filesystem.md"]
+RUN = ["README.md", "docs/filesystem.md", "docs/reliability.md"]
 
 
 def blocks(page, language):
@@ -40,6 +41,13 @@ def test_the_manual_runs_as_it_is_printed(mounted):
     mount = mounted({"sim": {"type": "sim"}})
     assert blocks("docs/filesystem.md", "sh")
     run_page("docs/filesystem.md", mount.folder, ASK=str(mount.path))
+
+
+def test_the_outage_runs_as_it_is_printed(mounted):
+    (_, config), = blocks("docs/reliability.md", "json")
+    mount = mounted(json.loads(config)["providers"])
+    assert blocks("docs/reliability.md", "sh")
+    run_page("docs/reliability.md", mount.folder, ASK=str(mount.path))
 
 
 def run_page(page, folder, **variables):
@@ -108,3 +116,27 @@ def test_every_key_of_the_configuration_is_in_the_manual(mounted, server, folder
     shown = keys_shown(mount)
     assert shown - listed == set(), "not in the manual"
     assert listed - shown - {"spill_dir"} == set(), "in the manual only"
+
+
+def test_every_errno_of_the_tree_is_in_the_troubleshooting_page():
+    sources = (ROOT / "fs/errors.c").read_text() + (ROOT / "fs/errors.h").read_text()
+    used = {word for word in re.findall(r"\bE[A-Z]+\b", sources) if hasattr(errno, word)}
+    table = (ROOT / "docs/troubleshooting.md").read_text().split("## Errno")[1]
+    assert len(used) > 20
+    assert sorted(word for word in used if f"`{word}`" not in table) == []
+
+
+def test_the_troubleshooting_page_prints_the_messages_of_the_system():
+    table = (ROOT / "docs/troubleshooting.md").read_text().split("## Errno")[1]
+    rows = re.findall(r"^\| `(E\w+)`[^|]*\| ([^|]+?) \|", table, re.M)
+    assert len(rows) > 20
+    assert [row for row in rows if os.strerror(getattr(errno, row[0])) != row[1]] == []
+
+
+def test_every_key_of_reliability_is_on_its_page():
+    schema = (ROOT / "core/config/schema.c").read_text()
+    keys = re.findall(r'\{ "(\w+)", "(\w+)", &(\w+)', schema)
+    named = {key for _, key, kind in keys if "alias" not in kind}
+    page = (ROOT / "docs/reliability.md").read_text()
+    assert len(named) > 10
+    assert sorted(key for key in named if not re.search(rf"\b{key}\b", page)) == []

@@ -148,7 +148,7 @@ static void go_to(struct request *request, struct leg *leg, const struct failure
     leg->wants_fresh_connection = decision->reason == RETRY_FRESH;
     if (decision->reason == RETRY_FRESH || decision->reason == RETRY_REPAIR) leg->spent.made--;
     if (decision->reason == RETRY_FRESH) leg->spent.free_retry_used = true;
-    tell_going_on(request, failure, broke);
+    tell_going_on(request, failure, broke || request_is_delivered(request));
     request_changed(request);
     attempt_watch(request, PHASE_RETRY, request->retry_at_ns, 1);
 }
@@ -192,7 +192,9 @@ static bool has_window(const struct request *request, const struct leg *leg) {
 static void describe(const struct request *request, size_t i, struct route_member *member) {
     const struct leg *leg = &request->legs[i];
     int64_t now_ns = now_of(request);
-    bool has_attempts = leg == request->leg || leg->spent.made < policy_of(leg)->max_attempts;
+    enum failure_class class = leg->failure ? leg->failure->class : FAILURE_NONE;
+    int attempts = retry_attempts_of(policy_of(leg), class);
+    bool has_attempts = leg == request->leg || leg->spent.made < attempts;
     *member = (struct route_member){
         .usable =
             !leg->is_closed && has_attempts && has_window(request, leg) && can_go_on(request, leg),
@@ -234,9 +236,25 @@ static void find_first_leg(struct request *request) {
                "no provider of this route can be asked now: see the status of each");
 }
 
+// A wait that would not be waited out after a 429 of its own is not waited out for another's.
+static bool rests_too_long(const struct leg *leg, int64_t now_ns) {
+    return pacer_pause_left_ns(&leg->target->pacer, now_ns) > policy_of(leg)->max_retry_after_ns;
+}
+
+static void refuse_to_rest(struct request *request) {
+    struct failure failure;
+    failure_from_us(FAILURE_RATE_LIMIT, "the key rests after a 429; nothing was sent", &failure);
+    failure.retry_after_ns = pacer_pause_left_ns(&request->leg->target->pacer, now_of(request));
+    finish(request, &failure);
+}
+
 static void join_first_queue(struct request *request) {
     if (!has_room(request->leg->target)) {
         refuse(request, FAILURE_RATE_LIMIT, "too many requests wait here already");
+        return;
+    }
+    if (rests_too_long(request->leg, now_of(request))) {
+        refuse_to_rest(request);
         return;
     }
     queue_join(request, false);
@@ -265,14 +283,22 @@ static void move_to(struct request *request, struct leg *leg) {
     if (request->attempt_count) set_method(request, request->reconnects > 0);
 }
 
-void course_look_elsewhere(struct request *request) {
+static bool looks_elsewhere(struct request *request) {
     struct route_choice choice = choose(request, NULL, NULL);
     struct leg *leg = choice.found ? &request->legs[choice.member] : request->leg;
-    if (leg == request->leg) return;
+    if (leg == request->leg) return false;
     queue_leave(request);
     move_to(request, leg);
     queue_join(request, request->attempt_count > 0);
     queue_release(leg->target);
+    return true;
+}
+
+void course_wait_is_longer(struct request *request) {
+    int64_t pause_ns = pacer_pause_left_ns(&request->leg->target->pacer, now_of(request));
+    int64_t patience_ns = request->provider->config->fallback_wait_max_ns;
+    if (is_route(request) && pause_ns > patience_ns && looks_elsewhere(request)) return;
+    if (rests_too_long(request->leg, now_of(request))) refuse_to_rest(request);
 }
 
 // The breaker may have opened, or closed, while the request waited.

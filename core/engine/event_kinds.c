@@ -172,6 +172,16 @@ void event_faults_refused(struct events *events, int64_t wall_ns, const char *pr
     event_end(&event);
 }
 
+void event_setting_refused(struct events *events, int64_t wall_ns, const char *provider,
+                           const char *file, const char *problem) {
+    struct event event;
+    event_begin(&event, events, wall_ns, "setting_refused");
+    event_text(&event, "provider", provider);
+    event_text(&event, "file", file);
+    event_text(&event, "problem", problem);
+    event_end(&event);
+}
+
 // ---- the journal of alerts ----
 
 void event_alert(struct events *alerts, int64_t wall_ns, const char *provider,

@@ -127,6 +127,12 @@ void event_faults_set(struct events *events, int64_t wall_ns, const char *provid
 void event_faults_refused(struct events *events, int64_t wall_ns, const char *provider,
                           const char *problem);
 
+/* setting_refused: provider file problem
+ * What was written to model, system or options.json has no meaning; nothing changed. Shells do not
+ * look at the errno of a close. */
+void event_setting_refused(struct events *events, int64_t wall_ns, const char *provider,
+                           const char *file, const char *problem);
+
 /* ---- the journal of alerts ---- */
 
 /* Keys: at alert provider state value threshold what_to_do

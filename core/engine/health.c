@@ -24,7 +24,7 @@ void health_note_breaker(struct provider *provider, struct model_state *model,
     if (now == from) return;
     provider->stats.breaker_transitions[now]++;
     if (now == BREAKER_OPEN) model->breaker_cause = cause ? cause : "";
-    tell_breaker(provider, model, from);
+    tell_breaker(provider, model, from, cause);
     if (now != BREAKER_OPEN) return;
     if (is_open(model) && !timer_is_armed(&provider->probe_timer)) arm_probe(provider);
 }
@@ -44,7 +44,7 @@ void health_note_answer(struct provider *provider) {
         struct model_state *model = provider->models.states[i];
         enum breaker_state before = model->breaker.state;
         if (is_open(model)) breaker_hint_recovered(&model->breaker, now_ns);
-        health_note_breaker(provider, model, before, NULL);
+        health_note_breaker(provider, model, before, "probe");
     }
 }
 
@@ -52,8 +52,7 @@ void health_command(struct provider *provider, enum breaker_command command) {
     int64_t now_ns = engine_now_ns(provider->engine);
     enum breaker_state before[MODEL_STATES_KEPT * 2];
     // Also before the first request there is a breaker whose change can be told.
-    if (!provider->members)
-        model_states_get(&provider->models, provider->settings->model, now_ns);
+    if (!provider->members) model_states_get(&provider->models, provider->settings->model, now_ns);
     size_t count = provider->models.count;
     for (size_t i = 0; i < count && i < sizeof(before) / sizeof(*before); i++)
         before[i] = provider->models.states[i]->breaker.state;

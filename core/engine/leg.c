@@ -80,6 +80,8 @@ static void give_permit_back(struct leg *leg, const struct failure *failure, boo
     leg->has_permit = false;
     enum breaker_state before = leg->model->breaker.state;
     breaker_note(&leg->model->breaker, leg->permit, outcome, now_ns, &engine->random);
+    if (failure && failure->retry_after_ns > 0)
+        breaker_hold_until(&leg->model->breaker, time_after(now_ns, failure->retry_after_ns));
     health_note_breaker(leg->target, leg->model, before,
                         failure ? failure_class_name(failure->class) : NULL);
 }

@@ -61,14 +61,11 @@ void queue_release_timer(void *owner) {
 }
 
 void queue_disperse(struct provider *provider) {
-    int64_t pause_ns = pacer_pause_left_ns(&provider->pacer, engine_now_ns(provider->engine));
     for (int again = 0; again < 2; again++) {
         struct request *next;
         for (struct request *each = provider->queue.first[again]; each; each = next) {
             next = each->queue_next;
-            const struct provider_config *route = each->provider->config;
-            bool waits_too_long = each->provider->members && pause_ns > route->fallback_wait_max_ns;
-            if (waits_too_long) course_look_elsewhere(each);
+            course_wait_is_longer(each);
         }
     }
 }

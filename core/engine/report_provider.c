@@ -111,6 +111,10 @@ bool report_provider_breaker(const struct provider *provider, struct bytes *out)
 
 bool report_provider_error(const struct provider *provider, struct bytes *out) {
     const struct last_error *last = provider->last_error;
+    if (provider->key_problem)
+        return report_text(out, "error", failure_class_name(FAILURE_AUTH)) &&
+               report_text(out, "message", provider->key_problem) &&
+               report_text(out, "what_to_do", "see message; SIGHUP looks for the key again");
     if (!last) return true;
     return report_failure(out, &last->failure, last->request_id, last->attempts, last->wall_ns,
                           &provider->config->retry);

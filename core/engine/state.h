@@ -249,7 +249,7 @@ void queue_leave(struct request *request);
 /* Lets requests go on as far as pacer and max_in_flight allow. */
 void queue_release(struct provider *provider);
 void queue_release_timer(void *owner);
-/* Routes whose request waits here for longer than they are patient look elsewhere. */
+/* The key rests for longer: each request that waits here hears of it. */
 void queue_disperse(struct provider *provider);
 
 /* leg.c */
@@ -265,8 +265,9 @@ void leg_note_failure(struct request *request, struct leg *leg, const struct fai
 
 /* course.c: what becomes of a request next */
 void course_begin(struct request *request);
-void course_go_on(struct request *request);          /* its turn in the queue has come */
-void course_look_elsewhere(struct request *request); /* waits in a queue; another may be better */
+void course_go_on(struct request *request); /* its turn in the queue has come */
+/* It waits in a queue whose key rests for longer now: another may be better, or none. */
+void course_wait_is_longer(struct request *request);
 void course_retry_is_due(struct request *request);
 void course_attempt_failed(struct request *request, const struct failure *failure);
 void course_complete(struct request *request); /* the decoder has it all */
@@ -315,8 +316,9 @@ void tell_seam_refused(const struct request *request, const char *problem);
 void tell_budget_denied(const struct request *request);
 void tell_pause(const struct request *request);
 void tell_request_ended(const struct request *request);
+/* said: what health_note_breaker was told; NULL: time alone. */
 void tell_breaker(struct provider *provider, const struct model_state *model,
-                  enum breaker_state from);
+                  enum breaker_state from, const char *said);
 void tell_alert_timer(void *owner);
 
 /* farewell.c */

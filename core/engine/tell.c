@@ -131,13 +131,18 @@ void tell_pause(const struct request *request) {
         event_rate_limit_pause(events_of(request), wall_of(request), &subject, pause_ns, "reply");
 }
 
+static const char *finish_reason_of(const struct request *request) {
+    const char *said = request->decoder ? decoder_facts(request->decoder)->finish_reason : "";
+    return said[0] ? said : NULL;
+}
+
 void tell_request_ended(const struct request *request) {
     struct event_subject subject = subject_of(request);
     struct usage usage = request_usage(request);
     struct event_request_end end = {
         .state = request_state_name(request->state),
         .class = failure_class_name(request_failure(request)->class),
-        .finish_reason = request->decoder ? decoder_facts(request->decoder)->finish_reason : "",
+        .finish_reason = finish_reason_of(request),
         .attempts = request->attempt_count,
         .reconnects = request->reconnects,
         .bytes = (int64_t)store_length(&request->response),
@@ -156,11 +161,11 @@ void tell_request_ended(const struct request *request) {
 // ---- breakers ----
 
 void tell_breaker(struct provider *provider, const struct model_state *model,
-                  enum breaker_state from) {
+                  enum breaker_state from, const char *said) {
     struct engine *engine = provider->engine;
     int64_t now_ns = engine_now_ns(engine);
     enum breaker_state now = model->breaker.state;
-    const char *cause = "recovery_timeout";
+    const char *cause = said ? said : "recovery_timeout";
     if (now == BREAKER_OPEN) cause = model->breaker_cause;
     if (now == BREAKER_CLOSED) cause = provider->models.commanded ? "command" : "probe";
     struct event_subject subject = { NULL, provider_name(provider), model->model };

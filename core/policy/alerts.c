@@ -27,7 +27,7 @@ static const struct {
                            "the provider's status page",
                            "nothing: few requests fail now", true },
     [ALERT_KEY_REFUSED] = { "key_refused",
-                            "put a valid key where the configuration reads it, and mount again",
+                            "put a valid key where the configuration reads it, then send SIGHUP",
                             "nothing: the key is accepted", false },
     [ALERT_BUDGET] = { "budget", "raise the budget, or send fewer or smaller prompts",
                        "nothing: there is budget again", true },

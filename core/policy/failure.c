@@ -182,8 +182,7 @@ void failure_from_timer(enum timer_end timer, int64_t limit_ns, struct failure *
                                 "a reply, but no content" },
         [TIMER_READ] = { FAILURE_STREAM_STALLED, true, BILLED_YES, "no further content" },
         [TIMER_IDLE] = { FAILURE_STREAM_STALLED, true, BILLED_YES, "not a byte more" },
-        [TIMER_TOTAL] = { FAILURE_TIMEOUT, false, BILLED_MAYBE,
-                          "not finished, and that is the limit (timeouts.total)" },
+        [TIMER_TOTAL] = { FAILURE_TIMEOUT, false, BILLED_MAYBE, "not finished (timeouts.total)" },
     };
     *failure_out = (struct failure){ .class = rules[timer].class,
                                      .retryable = rules[timer].retryable,

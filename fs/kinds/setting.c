@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 
+#include "core/engine/event_kinds.h"
 #include "fs/draft.h"
 #include "fs/errors.h"
 #include "fs/kinds/kinds.h"
@@ -26,7 +27,11 @@ struct setting_handle {
 };
 
 static int apply(struct fs *fs, const struct node *node, struct slice text) {
-    return node->entry->setting->set(node->provider, text) ? ERROR_REFUSED_VALUE : 0;
+    const char *problem = node->entry->setting->set(node->provider, text);
+    if (!problem) return 0;
+    event_setting_refused(engine_events(fs->parts.engine), fs->parts.clock->wall_ns,
+                          provider_name(node->provider), node->entry->name, problem);
+    return ERROR_REFUSED_VALUE;
 }
 
 // What `>>` adds to: the value as it reads.

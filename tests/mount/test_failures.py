@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from support.askfs import Reader
 from support.server import END, HANG, LAST_CHUNK, RESET, chat_delta, chat_end, chunk, event, head, stream_head
 
 ONCE = {"max_attempts": 1}
@@ -355,3 +356,53 @@ def test_too_many_requests_at_once_are_refused_at_open(mounted, server, gate):
     gate.open()
     fake.wait()
     assert fake.read() == "ok"
+
+
+# ---- a pause that is not waited out ----
+
+
+def test_after_a_long_pause_was_told_later_prompts_fail_at_once_too(fake, server):
+    server.error(429, headers={"Retry-After": "3600"})
+    assert fake.fails("one")[1] == errno.EBUSY
+    assert fake.fails("two") == ("", errno.EBUSY)
+    assert len(server.requests) == 1
+    error = dict(line.split(": ", 1) for line in fake.latest.read("error").splitlines())
+    assert 3500 < float(error["retry_after_s"]) <= 3600
+    assert "come_back_at" in error and "nothing was sent" in error["message"]
+
+
+def test_those_who_wait_hear_of_a_long_pause(mounted, server, gate):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
+                             "max_in_flight": 1}}) / "fake"
+    server.plays(gate, *server.error_script(429, headers={"Retry-After": "3600"}))
+    readers = []
+    for number in range(5):
+        fake.write(f"question {number}")
+        readers.append(Reader(fake / "response"))
+    gate.open()
+    for reader in readers:
+        reader.end()
+    assert [reader.error for reader in readers] == [errno.EBUSY] * 5
+    assert len(server.requests) == 1
+
+
+def test_a_told_time_holds_the_breaker_open(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
+                             "retry": ONCE,
+                             "breaker": {"failure_threshold": 1, "recovery_timeout": 1}}}) / "fake"
+    server.error(503, headers={"Retry-After": "600"})
+    fake.fails("hi")
+    breaker = fake.status("breaker")
+    assert breaker["state"] == "open" and 590 < float(breaker["retry_in_s"]) <= 600
+
+
+def test_without_a_key_error_says_why(mounted):
+    openai = mounted({"openai": {"type": "openai"}}) / "openai"
+    said = openai.read("error")
+    assert said.startswith("error: auth\n") and "OPENAI_API_KEY" in said and "what_to_do: " in said
+
+
+def test_a_setting_that_was_refused_is_told(fake):
+    fake.mount.run("echo '{' > mount/fake/options.json")
+    assert "setting_refused" in fake.mount.read("events")
+    assert fake.read("options.json") == "{}\n"

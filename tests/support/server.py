@@ -131,6 +131,7 @@ class Server:
         self.default = None
         self.models = ["fake", "fake-large"]
         self.cancelled = []  # paths
+        self.hangs_on_cancel = False
         self.connections = 0
         self.changed = threading.Condition()
         self.is_over = threading.Event()
@@ -243,6 +244,8 @@ class Server:
             with self.changed:
                 self.cancelled.append(request.path)
                 self.changed.notify_all()
+            if self.hangs_on_cancel:
+                return self._do(connection, request, HANG)
             connection.sendall(head(200, {"Content-Type": "application/json", "Content-Length": "2"}) + b"{}")
             return True
         if request.method == "GET" and request.path.partition("?")[0].endswith("/models"):

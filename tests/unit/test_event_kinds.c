@@ -86,6 +86,9 @@ static void write_faults(struct events *events) {
 static void write_faults_refused(struct events *events) {
     event_faults_refused(events, ZERO, "sim", "unknown fault \"servr\"; did you mean \"server\"?");
 }
+static void write_setting_refused(struct events *events) {
+    event_setting_refused(events, ZERO, "sim", "options.json", "options must be one JSON object");
+}
 static void write_alert(struct events *events) {
     struct alert_change change = { ALERT_ERROR_RATE, false, 0.125, 0.25 };
     event_alert(events, ZERO, "openai", &change);
@@ -135,6 +138,9 @@ static void test_each_event_has_the_keys_of_its_header_in_their_order(void **sta
         { write_faults_refused,
           AT "\"event\":\"faults_refused\",\"provider\":\"sim\",\"problem\":\"unknown fault "
              "\\\"servr\\\"; did you mean \\\"server\\\"?\"}\n" },
+        { write_setting_refused,
+          AT "\"event\":\"setting_refused\",\"provider\":\"sim\",\"file\":\"options.json\","
+             "\"problem\":\"options must be one JSON object\"}\n" },
         { write_alert, AT "\"alert\":\"error_rate\",\"provider\":\"openai\",\"state\":\"ended\","
                           "\"value\":0.125,\"threshold\":0.25,"
                           "\"what_to_do\":\"nothing: few requests fail now\"}\n" },

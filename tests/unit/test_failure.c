@@ -243,7 +243,7 @@ static void test_every_timer_has_its_verdict(void **state) {
         { TIMER_READ, FAILURE_STREAM_STALLED, true, BILLED_YES, "no further content within 2.5 s" },
         { TIMER_IDLE, FAILURE_STREAM_STALLED, true, BILLED_YES, "not a byte more within 2.5 s" },
         { TIMER_TOTAL, FAILURE_TIMEOUT, false, BILLED_MAYBE,
-          "not finished, and that is the limit (timeouts.total) within 2.5 s" },
+          "not finished (timeouts.total) within 2.5 s" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         failure_from_timer(rows[i].timer, 2500 * TIME_MS, &failure);

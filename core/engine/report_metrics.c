@@ -63,15 +63,15 @@ static bool requests(const struct engine *engine, struct bytes *out) {
     return f.ok;
 }
 
+// All classes from the first one on, at 0, too: Prometheus sees no increase from nothing to 1.
 static bool by_class(const struct engine *engine, struct bytes *out, const char *metric,
-                     const char *help, size_t counts_offset) {
+                     const char *help, size_t counts_offset, enum failure_class first) {
     struct family f = family(out, metric, "counter", help);
     EACH_PROVIDER(engine, provider) {
         const uint64_t *counts = (const uint64_t *)((const char *)&provider->stats + counts_offset);
-        for (int class = 0; class < FAILURE_CLASS_COUNT; class ++)
-            if (counts[class])
-                sample(&f, "", (double)counts[class], "provider", provider_name(provider),
-                       "error_class", failure_class_name(class), NULL);
+        for (int class = first; class < FAILURE_CLASS_COUNT; class ++)
+            sample(&f, "", (double)counts[class], "provider", provider_name(provider),
+                   "error_class", failure_class_name(class), NULL);
     }
     return f.ok;
 }
@@ -299,10 +299,10 @@ static bool program(const struct engine *engine, struct bytes *out) {
 bool report_metrics(const struct engine *engine, struct bytes *out) {
     return requests(engine, out) &&
            by_class(engine, out, "askfs_attempts_total", "Attempts that ended, by class.",
-                    offsetof(struct stats, attempts_by_class)) &&
+                    offsetof(struct stats, attempts_by_class), FAILURE_NONE) &&
            by_class(engine, out, "askfs_failed_requests_total",
                     "Requests that failed, by the class of their failure.",
-                    offsetof(struct stats, failed_by_class)) &&
+                    offsetof(struct stats, failed_by_class), FAILURE_NONE + 1) &&
            retries(engine, out) && breaker_state(engine, out) && breaker_transitions(engine, out) &&
            reconnects(engine, out) && numbers(engine, out) && provider_info(engine, out) &&
            provider_states(engine, out) && raised(engine, out) && tokens(engine, out) &&

@@ -141,6 +141,8 @@ static double value_of(struct world *world, const char *series) {
 static void test_a_fresh_mount_shows_what_will_be_counted(void **state) {
     struct world *world = world_of();
     assert_value(world, "askfs_requests_total{provider=\"p\",outcome=\"failed\"}", 0);
+    assert_value(world, "askfs_failed_requests_total{provider=\"p\",error_class=\"billing\"}", 0);
+    assert_value(world, "askfs_attempts_total{provider=\"p\",error_class=\"ok\"}", 0);
     assert_value(world, "askfs_breaker_transitions_total{provider=\"q\",to=\"open\"}", 0);
     assert_value(world, "askfs_provider_info{provider=\"p\",type=\"openai-compatible\"}", 1);
     assert_value(world, "askfs_provider_info{provider=\"any\",type=\"route\"}", 1);

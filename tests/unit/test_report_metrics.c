@@ -224,6 +224,25 @@ static void test_a_pause_for_a_rate_limit_is_shown_as_it_passes(void **state) {
     world_end(world);
 }
 
+static void test_what_is_cancelled_is_an_attempt_only_while_one_is_under_way(void **state) {
+    struct world *world = world_of();
+    struct request *request = ask(world, "p");
+    fails(world, 429, "retry-after: 7\n");
+    struct request *waits = ask(world, "p");
+    request_cancel(waits);
+    struct request *streams = ask(world, "q");
+    stream_begins(world);
+    request_cancel(streams);
+    assert_value(world, "askfs_requests_total{provider=\"p\",outcome=\"cancelled\"}", 1);
+    assert_value(world, "askfs_attempts_total{provider=\"p\",error_class=\"cancelled\"}", 0);
+    assert_value(world, "askfs_attempts_total{provider=\"p\",error_class=\"rate_limit\"}", 1);
+    assert_value(world, "askfs_attempts_total{provider=\"q\",error_class=\"cancelled\"}", 1);
+    request_release(request);
+    request_release(waits);
+    request_release(streams);
+    world_end(world);
+}
+
 static void test_a_route_counts_its_request_beside_its_provider(void **state) {
     struct world *world = world_of();
     struct request *request = ask(world, "any");
@@ -259,6 +278,7 @@ int main(void) {
         cmocka_unit_test(test_what_went_to_the_spill_is_shown_and_what_could_not),
         cmocka_unit_test(test_a_refused_key_raises_its_alert_until_the_key_is_accepted),
         cmocka_unit_test(test_a_pause_for_a_rate_limit_is_shown_as_it_passes),
+        cmocka_unit_test(test_what_is_cancelled_is_an_attempt_only_while_one_is_under_way),
         cmocka_unit_test(test_a_route_counts_its_request_beside_its_provider),
         cmocka_unit_test(test_short_memory_is_told_wherever_it_ends),
     };

@@ -80,8 +80,8 @@ void attempt_close(struct request *request, const struct failure *failure) {
         attempt->ended_ns = now_of(request);
         attempt->http_status = request->reply_status;
         count_tokens(attempt);
-        if (!failure && !request->is_listing)
-            attempt->target->stats.attempts_by_class[FAILURE_NONE]++;
+        if (!request->is_listing)
+            attempt->target->stats.attempts_by_class[failure ? failure->class : FAILURE_NONE]++;
         if (failure) {
             attempt->failure = malloc(sizeof(*failure));
             if (attempt->failure) *attempt->failure = *failure;

@@ -119,6 +119,4 @@ void leg_note_failure(struct request *request, struct leg *leg, const struct fai
     if (leg->failure) *leg->failure = *failure;
     leg->spent.once_used += failure->retry_once;
     leg->is_silent |= route_is_silence(failure);
-    if (request->is_listing) return;
-    leg->target->stats.attempts_by_class[failure->class]++;
 }

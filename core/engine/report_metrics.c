@@ -64,15 +64,15 @@ static bool requests(const struct engine *engine, struct bytes *out) {
     return f.ok;
 }
 
+// All classes from the first one on, at 0, too: Prometheus sees no increase from nothing to 1.
 static bool by_class(const struct engine *engine, struct bytes *out, const char *metric,
-                     const char *help, size_t counts_offset) {
+                     const char *help, size_t counts_offset, enum failure_class first) {
     struct family f = family(out, metric, "counter", help);
     EACH_PROVIDER(engine, provider) {
         const uint64_t *counts = (const uint64_t *)((const char *)&provider->stats + counts_offset);
-        for (int class = 0; class < FAILURE_CLASS_COUNT; class ++)
-            if (counts[class])
-                sample(&f, "", (double)counts[class], "provider", provider_name(provider),
-                       "error_class", failure_class_name(class), NULL);
+        for (int class = first; class < FAILURE_CLASS_COUNT; class ++)
+            sample(&f, "", (double)counts[class], "provider", provider_name(provider),
+                   "error_class", failure_class_name(class), NULL);
     }
     return f.ok;
 }
@@ -135,35 +135,98 @@ static bool reconnects(const struct engine *engine, struct bytes *out) {
     return f.ok;
 }
 
-static bool denials(const struct engine *engine, struct bytes *out) {
-    struct family seams = family(out, "askfs_seams_refused_total", "counter",
-                                 "Continuations that did not fit what was delivered.");
-    EACH_PROVIDER(engine, provider)
-    sample(&seams, "", (double)provider->stats.seams_refused, "provider", provider_name(provider),
-           NULL);
-    struct family budget = family(out, "askfs_retry_budget_denials_total", "counter",
-                                  "Retries that the retry budget did not allow.");
-    EACH_PROVIDER(engine, provider)
-    sample(&budget, "", (double)provider->stats.budget_denials, "provider", provider_name(provider),
-           NULL);
-    return seams.ok && budget.ok;
+static double seams_refused(const struct provider *provider) {
+    return (double)provider->stats.seams_refused;
 }
 
-static bool gauges(const struct engine *engine, struct bytes *out) {
-    int64_t now_ns = engine_now_ns(engine);
-    struct family rate = family(out, "askfs_error_ratio_5m", "gauge",
-                                "Failed share of the requests that ended in 5 minutes.");
+static double budget_denials(const struct provider *provider) {
+    return (double)provider->stats.budget_denials;
+}
+
+static double budget_left(const struct provider *provider) {
+    double max = provider->budget.policy->tokens_max;
+    if (max <= 0) return 1; // there is no budget
+    return retry_budget_tokens(&provider->budget, engine_now_ns(provider->engine)) / max;
+}
+
+static double error_ratio(const struct provider *provider) {
+    return error_rate_read(&provider->stats.error_rate, engine_now_ns(provider->engine), NULL);
+}
+
+static double pause_left(const struct provider *provider) {
+    return time_to_seconds(pacer_pause_left_ns(&provider->pacer, engine_now_ns(provider->engine)));
+}
+
+static double active(const struct provider *provider) {
+    return (double)provider->active;
+}
+
+static double queued(const struct provider *provider) {
+    return (double)provider->queue.count;
+}
+
+// One number a provider.
+static const struct {
+    const char *name;
+    const char *type;
+    const char *help;
+    double (*value)(const struct provider *provider);
+} numbers_of[] = {
+    { "askfs_seams_refused_total", "counter", "Continuations that did not fit what was delivered.",
+      seams_refused },
+    { "askfs_retry_budget_denials_total", "counter", "Retries that the retry budget did not allow.",
+      budget_denials },
+    { "askfs_retry_budget_left_ratio", "gauge", "Share of the retry budget that is left.",
+      budget_left },
+    { "askfs_error_ratio_5m", "gauge", "Failed share of the requests that ended in 5 minutes.",
+      error_ratio },
+    { "askfs_rate_limit_pause_seconds", "gauge", "How long the provider asked to wait from now on.",
+      pause_left },
+    { "askfs_active_streams", "gauge", "Requests under way.", active },
+    { "askfs_queued_requests", "gauge", "Requests that wait here.", queued },
+};
+
+static bool numbers(const struct engine *engine, struct bytes *out) {
+    bool ok = true;
+    for (size_t i = 0; ok && i < sizeof(numbers_of) / sizeof(*numbers_of); i++) {
+        struct family f = family(out, numbers_of[i].name, numbers_of[i].type, numbers_of[i].help);
+        EACH_PROVIDER(engine, provider)
+        sample(&f, "", numbers_of[i].value(provider), "provider", provider_name(provider), NULL);
+        ok = f.ok;
+    }
+    return ok;
+}
+
+static bool provider_info(const struct engine *engine, struct bytes *out) {
+    struct family f = family(out, "askfs_provider_info", "gauge", "1 for each provider.");
     EACH_PROVIDER(engine, provider)
-    sample(&rate, "", error_rate_read(&provider->stats.error_rate, now_ns, NULL), "provider",
-           provider_name(provider), NULL);
-    struct family active = family(out, "askfs_active_streams", "gauge", "Requests under way.");
-    EACH_PROVIDER(engine, provider)
-    sample(&active, "", (double)provider->active, "provider", provider_name(provider), NULL);
-    struct family queued =
-        family(out, "askfs_queued_requests", "gauge", "Requests that wait here.");
-    EACH_PROVIDER(engine, provider)
-    sample(&queued, "", (double)provider->queue.count, "provider", provider_name(provider), NULL);
-    return rate.ok && active.ok && queued.ok;
+    sample(&f, "", 1, "provider", provider_name(provider), "type", provider->config->type->name,
+           NULL);
+    return f.ok;
+}
+
+static bool provider_states(const struct engine *engine, struct bytes *out) {
+    static const char *const states[] = { "ok", "degraded", "rate_limited", "down", "no_key" };
+    struct family f =
+        family(out, "askfs_provider_state", "gauge", "1 for the state that the provider is in.");
+    EACH_PROVIDER(engine, provider) {
+        const char *now = provider_state_name(provider);
+        for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+            sample(&f, "", strcmp(now, states[i]) == 0, "provider", provider_name(provider),
+                   "state", states[i], NULL);
+    }
+    return f.ok;
+}
+
+static bool raised(const struct engine *engine, struct bytes *out) {
+    struct family f = family(out, "askfs_alert_raised", "gauge",
+                             "1 while what the file alerts told has not ended.");
+    EACH_PROVIDER(engine, provider) {
+        for (int alert = 0; alert < ALERT_COUNT; alert++)
+            sample(&f, "", alerts_is_raised(&provider->alerts, alert), "provider",
+                   provider_name(provider), "alert", alert_name(alert), NULL);
+    }
+    return f.ok;
 }
 
 static bool tokens(const struct engine *engine, struct bytes *out) {
@@ -203,22 +266,46 @@ static bool histograms(const struct engine *engine, struct bytes *out) {
     return ttft.ok && gap.ok;
 }
 
-static bool memory(struct bytes *out) {
-    struct mallinfo2 info = mallinfo2();
-    struct family f =
-        family(out, "askfs_memory_bytes", "gauge", "Memory that the program has allocated.");
-    sample(&f, "", (double)(info.uordblks + info.hblkhd), NULL);
+static bool one(struct bytes *out, const char *name, const char *type, const char *help,
+                double value) {
+    struct family f = family(out, name, type, help);
+    sample(&f, "", value, NULL);
     return f.ok;
+}
+
+static bool answers(const struct store_pool *stores, struct bytes *out) {
+    return one(out, "askfs_answer_memory_bytes", "gauge", "Memory that holds text of answers.",
+               (double)store_pool_memory(stores)) &&
+           one(out, "askfs_answer_memory_limit_bytes", "gauge",
+               "Memory beyond which text of answers goes to the spill file.",
+               (double)stores->memory_max) &&
+           one(out, "askfs_spilled_bytes", "gauge", "Text of answers in the spill file.",
+               (double)store_pool_spilled(stores)) &&
+           one(out, "askfs_spill_failures_total", "counter",
+               "Writes to the spill file and reads from it that failed.",
+               (double)store_pool_failures(stores)) &&
+           one(out, "askfs_spill_failing", "gauge",
+               "1 while text stays in memory because the spill file takes none.",
+               store_pool_error(stores) != 0);
+}
+
+static bool program(const struct engine *engine, struct bytes *out) {
+    struct mallinfo2 info = mallinfo2();
+    return one(out, "askfs_memory_bytes", "gauge", "Memory that the program has allocated.",
+               (double)(info.uordblks + info.hblkhd)) &&
+           one(out, "askfs_start_time_seconds", "gauge", "When it was mounted, in Unix time.",
+               time_to_seconds(engine->started_wall_ns));
 }
 
 bool report_metrics(const struct engine *engine, struct bytes *out) {
     return requests(engine, out) &&
            by_class(engine, out, "askfs_attempts_total", "Attempts that ended, by class.",
-                    offsetof(struct stats, attempts_by_class)) &&
+                    offsetof(struct stats, attempts_by_class), FAILURE_NONE) &&
            by_class(engine, out, "askfs_failed_requests_total",
                     "Requests that failed, by the class of their failure.",
-                    offsetof(struct stats, failed_by_class)) &&
+                    offsetof(struct stats, failed_by_class), FAILURE_NONE + 1) &&
            retries(engine, out) && breaker_state(engine, out) && breaker_transitions(engine, out) &&
-           reconnects(engine, out) && denials(engine, out) && gauges(engine, out) &&
-           tokens(engine, out) && histograms(engine, out) && memory(out);
+           reconnects(engine, out) && numbers(engine, out) && provider_info(engine, out) &&
+           provider_states(engine, out) && raised(engine, out) && tokens(engine, out) &&
+           histograms(engine, out) && answers(&engine->stores, out) && program(engine, out);
 }

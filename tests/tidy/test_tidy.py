@@ -195,5 +195,6 @@ def test_text_files_have_no_tabs_or_spaces_at_line_ends_and_end_in_a_newline():
 
 
 def test_scripts_can_be_run():
-    names = ["mount/demo", "mount/install-packages", "tests/run", ".ci/run"]
+    names = ["mount/demo", "mount/install-packages", "tests/run", ".ci/run",
+             "docs/monitoring/askfs-textfile", "docs/monitoring/askfs-exporter"]
     assert [name for name in names if not (ROOT / name).stat().st_mode & 0o111] == []

@@ -8,6 +8,7 @@
 
 #include "core/engine/provider.h"
 #include "core/engine/report.h"
+#include "tests/unit/directories.h"
 #include "tests/unit/script_transport.h"
 
 struct world {
@@ -49,8 +50,7 @@ static struct world *world_of(const char *config) {
                                   .transport = &world->script.transport,
                                   .random_seed = 1 };
     world->engine = engine_create(&parts);
-    struct provider_setup setup = { .config = &world->config->providers[0] };
-    assert_true(engine_configure(world->engine, &setup, 1));
+    make_directories(world->engine, world->config);
     world->provider = engine_provider(world->engine, 0);
     return world;
 }

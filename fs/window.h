@@ -1,5 +1,5 @@
 /*
- * window: a growing text that forgets its beginning (core/engine/events.h), as somebody who has it
+ * window: a growing text that forgets its beginning (core/events/events.h), as somebody who has it
  * open reads it: an ordinary file, of which nothing is repeated and no line is torn. Pure.
  *
  * An offset of the file is an offset of the text behind a base, which is the same for all who have
@@ -18,8 +18,8 @@
 #ifndef ASKFS_FS_WINDOW_H
 #define ASKFS_FS_WINDOW_H
 
-#include "core/engine/event.h"
-#include "core/engine/events.h"
+#include "core/events/event.h"
+#include "core/events/events.h"
 
 struct window {
     const struct events *events; /* borrowed */

@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "core/engine/engine.h"
-#include "core/engine/event_kinds.h"
-#include "core/engine/fault_transport.h"
+#include "core/events/event_kinds.h"
 #include "core/io/http.h"
 #include "core/io/loop.h"
 #include "core/io/spill_file.h"
+#include "core/transport/fault_transport.h"
 #include "fs/fs.h"
 #include "mount/complaint.h"
 #include "mount/daemon.h"

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "core/engine/event_kinds.h"
+#include "core/events/event_kinds.h"
 
 // In the other thread: only what is its own meanwhile.
 static void load(void *owner) {

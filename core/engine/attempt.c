@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "core/base/text.h"
-#include "core/engine/fault_target.h"
 #include "core/engine/state.h"
+#include "core/transport/fault_target.h"
 
 enum { HEADERS_JUDGED_MAX = 128 };
 

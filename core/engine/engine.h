@@ -13,8 +13,8 @@
 #include "core/base/time.h"
 #include "core/base/timers.h"
 #include "core/config/config.h"
-#include "core/engine/spill.h"
-#include "core/engine/transport.h"
+#include "core/store/spill.h"
+#include "core/transport/transport.h"
 
 struct engine;
 struct events;

@@ -13,8 +13,8 @@
 #define ASKFS_CORE_ENGINE_REQUEST_H
 
 #include "core/engine/engine.h"
-#include "core/engine/store.h"
 #include "core/policy/failure.h"
+#include "core/store/store.h"
 
 enum request_state {
     REQUEST_QUEUED,

@@ -5,13 +5,13 @@
 #define ASKFS_CORE_ENGINE_STATE_H
 
 #include "core/engine/endpoint.h"
-#include "core/engine/events.h"
 #include "core/engine/model_state.h"
 #include "core/engine/provider.h"
 #include "core/engine/records.h"
 #include "core/engine/request.h"
 #include "core/engine/settings.h"
 #include "core/engine/stats.h"
+#include "core/events/events.h"
 #include "core/policy/alerts.h"
 #include "core/policy/budget.h"
 #include "core/policy/pacer.h"

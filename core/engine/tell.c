@@ -1,6 +1,6 @@
 /* What the engine does, told to the files events and alerts. */
-#include "core/engine/event_kinds.h"
 #include "core/engine/state.h"
+#include "core/events/event_kinds.h"
 
 static struct event_subject subject_of(const struct request *request) {
     const struct attempt *attempt = attempt_newest(request);

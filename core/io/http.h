@@ -7,8 +7,8 @@
 #ifndef ASKFS_CORE_IO_HTTP_H
 #define ASKFS_CORE_IO_HTTP_H
 
-#include "core/engine/transport.h"
 #include "core/io/loop.h"
+#include "core/transport/transport.h"
 
 struct http;
 

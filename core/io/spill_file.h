@@ -11,7 +11,7 @@
 
 #include "core/base/time.h"
 #include "core/base/timers.h"
-#include "core/engine/spill.h"
+#include "core/store/spill.h"
 
 struct spill_file;
 

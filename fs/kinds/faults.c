@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "core/engine/event_kinds.h"
+#include "core/events/event_kinds.h"
 #include "core/policy/fault_rules.h"
 #include "fs/errors.h"
 #include "fs/kinds/kinds.h"

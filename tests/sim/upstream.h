@@ -10,7 +10,7 @@
 #include "core/base/random.h"
 #include "core/base/time.h"
 #include "core/base/timers.h"
-#include "core/engine/transport.h"
+#include "core/transport/transport.h"
 
 enum wire_kind { WIRE_CHAT, WIRE_RESPONSES, WIRE_MESSAGES, WIRE_KINDS };
 

@@ -6,7 +6,7 @@ import subprocess
 
 from support.programs import ROOT
 
-# Which folders a folder may name. Arrows point one way: mount -> fs -> engine -> config ->
+# Which folders a folder may name. Arrows point one way: mount -> fs -> engine -> config, transport ->
 # providers -> stream, policy -> base. Only mount joins io to the rest.
 MAY_INCLUDE = {
     "core/base": [],
@@ -14,13 +14,18 @@ MAY_INCLUDE = {
     "core/stream": ["core/base"],
     "core/providers": ["core/stream", "core/policy", "core/base"],
     "core/config": ["core/providers", "core/stream", "core/policy", "core/base"],
-    "core/engine": ["core/config", "core/providers", "core/stream", "core/policy", "core/base"],
-    "core/io": ["core/engine", "core/config", "core/providers", "core/stream", "core/policy", "core/base"],
-    "fs": ["core/engine", "core/config", "core/providers", "core/stream", "core/policy", "core/base"],
+    "core/store": ["core/base"],
+    "core/events": ["core/policy", "core/base"],
+    "core/transport": ["core/providers", "core/stream", "core/policy", "core/base"],
+    "core/engine": ["core/config", "core/transport", "core/store", "core/events", "core/providers",
+                    "core/stream", "core/policy", "core/base"],
+    "core/io": ["core/transport", "core/store", "core/policy", "core/base"],
+    "fs": ["core/engine", "core/events", "core/store", "core/config", "core/providers", "core/stream",
+           "core/policy", "core/base"],
     # The simulator is the other side of the wire: a program of its own, which shares only the base.
     "mount/sim": ["core/policy", "core/base"],
-    "mount": ["fs", "core/io", "core/engine", "core/config", "core/providers", "core/stream",
-              "core/policy", "core/base"],
+    "mount": ["fs", "core/io", "core/engine", "core/transport", "core/store", "core/events",
+              "core/config", "core/providers", "core/stream", "core/policy", "core/base"],
 }
 
 # Which libraries may be named where; the rest of the tree may not.

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/engine/spill.h"
+#include "core/store/spill.h"
 
 enum { FAKE_BLOCKS_MAX = 4096 };
 

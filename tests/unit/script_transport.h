@@ -5,7 +5,7 @@
 #ifndef ASKFS_TESTS_UNIT_SCRIPT_TRANSPORT_H
 #define ASKFS_TESTS_UNIT_SCRIPT_TRANSPORT_H
 
-#include "core/engine/transport.h"
+#include "core/transport/transport.h"
 
 enum { SCRIPT_TRANSFERS_MAX = 64 };
 

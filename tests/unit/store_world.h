@@ -5,7 +5,7 @@
 #ifndef ASKFS_TESTS_UNIT_STORE_WORLD_H
 #define ASKFS_TESTS_UNIT_STORE_WORLD_H
 
-#include "core/engine/store.h"
+#include "core/store/store.h"
 #include "tests/unit/fake_spill.h"
 
 enum { KIB = 1 << 10, MIB = 1 << 20, BLOCK = SPILL_BLOCK_BYTES };

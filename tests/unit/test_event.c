@@ -12,7 +12,7 @@
 #include "core/base/random.h"
 #include "core/base/text.h"
 #include "core/base/time.h"
-#include "core/engine/event.h"
+#include "core/events/event.h"
 
 static const int64_t wall_ns = INT64_C(1795529403) * TIME_S + 120 * TIME_MS;
 

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "core/base/time.h"
-#include "core/engine/event_kinds.h"
-#include "core/engine/events.h"
+#include "core/events/event_kinds.h"
+#include "core/events/events.h"
 
 enum { ZERO = 0 };
 static const struct event_subject whom = { "20261124-141003-17", "openai", "gpt-5.2" };

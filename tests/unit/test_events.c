@@ -10,8 +10,8 @@
 #include <jansson.h>
 
 #include "core/base/random.h"
-#include "core/engine/event.h"
-#include "core/engine/events.h"
+#include "core/events/event.h"
+#include "core/events/events.h"
 
 enum { LINES = 10, BYTES = 4 * EVENT_LINE_MAX };
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "core/base/time.h"
-#include "core/engine/fault_stream.h"
+#include "core/transport/fault_stream.h"
 
 static const struct dialect dialect = { .finish_required = true };
 

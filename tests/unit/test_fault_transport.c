@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "core/engine/fault_transport.h"
+#include "core/transport/fault_transport.h"
 #include "tests/unit/script_transport.h"
 
 static const struct dialect dialect = { .finish_required = true };

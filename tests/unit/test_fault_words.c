@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "core/engine/fault_words.h"
+#include "core/transport/fault_words.h"
 
 static const struct wire *const wires[] = { &wire_openai_chat, &wire_openai_responses,
                                             &wire_anthropic_messages };

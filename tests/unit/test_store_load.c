@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/random.h"
-#include "core/engine/store.h"
+#include "core/store/store.h"
 
 enum { MIB = 1 << 20, STORES = 1000, LENGTH = 10 * MIB, PIECE = 30011, PERIOD = 4093 };
 enum { BLOCKS = STORES * (LENGTH / SPILL_BLOCK_BYTES + 1) };

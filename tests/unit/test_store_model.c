@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "core/base/random.h"
-#include "core/engine/store.h"
+#include "core/store/store.h"
 #include "tests/unit/fake_spill.h"
 
 enum { STORES = 5, SCHEDULES = 100, STEPS = 400, TEXT_MAX = 1 << 20, PIECE_MAX = 100000 };

@@ -7,10 +7,10 @@
  * A small answer is memory that grows with it and nothing else. Past memory_max its whole blocks go
  * to the spill; when all stores together pass the pool's limit, see store_pool.h.
  */
-#ifndef ASKFS_CORE_ENGINE_STORE_H
-#define ASKFS_CORE_ENGINE_STORE_H
+#ifndef ASKFS_CORE_STORE_STORE_H
+#define ASKFS_CORE_STORE_STORE_H
 
-#include "core/engine/store_pool.h"
+#include "core/store/store_pool.h"
 
 struct store_blocks;
 

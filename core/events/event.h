@@ -13,8 +13,8 @@
  * long texts are cut, and a pair that does not fit any more is left out and "cut":true added.
  * Nothing that a terminal or a reader of lines might obey is in it raw.
  */
-#ifndef ASKFS_CORE_ENGINE_EVENT_H
-#define ASKFS_CORE_ENGINE_EVENT_H
+#ifndef ASKFS_CORE_EVENTS_EVENT_H
+#define ASKFS_CORE_EVENTS_EVENT_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,9 +1,9 @@
-#include "core/engine/fault_stream.h"
+#include "core/transport/fault_stream.h"
 
 #include <string.h>
 
 #include "core/base/time.h"
-#include "core/engine/fault_words.h"
+#include "core/transport/fault_words.h"
 
 enum { WAITING_BYTES_MAX = 64 << 20, GAIN_BYTES_MAX = 16 << 20, MADE_BYTES_MAX = 16 << 20 };
 

@@ -1,4 +1,4 @@
-#include "core/engine/fault_words.h"
+#include "core/transport/fault_words.h"
 
 #include <assert.h>
 

@@ -5,10 +5,10 @@
  * Plain values only: whoever calls has them, nothing here looks into a struct of the engine.
  * Classes and states are the words of `attempts` and `status`.
  */
-#ifndef ASKFS_CORE_ENGINE_EVENT_KINDS_H
-#define ASKFS_CORE_ENGINE_EVENT_KINDS_H
+#ifndef ASKFS_CORE_EVENTS_EVENT_KINDS_H
+#define ASKFS_CORE_EVENTS_EVENT_KINDS_H
 
-#include "core/engine/event.h"
+#include "core/events/event.h"
 #include "core/policy/alerts.h"
 
 /* Whom a line is about. NULL: not known, or of no meaning there. Borrowed. */

@@ -7,13 +7,13 @@
  *
  * A transfer without rules, or whose rules draw nothing, is the other transport's own.
  */
-#ifndef ASKFS_CORE_ENGINE_FAULT_TRANSPORT_H
-#define ASKFS_CORE_ENGINE_FAULT_TRANSPORT_H
+#ifndef ASKFS_CORE_TRANSPORT_FAULT_TRANSPORT_H
+#define ASKFS_CORE_TRANSPORT_FAULT_TRANSPORT_H
 
 #include "core/base/time.h"
 #include "core/base/timers.h"
-#include "core/engine/fault_target.h"
-#include "core/engine/transport.h"
+#include "core/transport/fault_target.h"
+#include "core/transport/transport.h"
 
 struct fault_transport;
 

@@ -1,12 +1,12 @@
-#include "core/engine/fault_transport.h"
+#include "core/transport/fault_transport.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/engine/fault_stream.h"
-#include "core/engine/fault_words.h"
+#include "core/transport/fault_stream.h"
+#include "core/transport/fault_words.h"
 
 struct fault_transport {
     struct transport transport; // first: a transport is one of these

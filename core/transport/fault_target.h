@@ -2,8 +2,8 @@
  * fault_target: whom a transfer speaks to, as far as rehearsed failures have to know it: which
  * rules there are, and how its wire looks.
  */
-#ifndef ASKFS_CORE_ENGINE_FAULT_TARGET_H
-#define ASKFS_CORE_ENGINE_FAULT_TARGET_H
+#ifndef ASKFS_CORE_TRANSPORT_FAULT_TARGET_H
+#define ASKFS_CORE_TRANSPORT_FAULT_TARGET_H
 
 #include "core/policy/fault_rules.h"
 #include "core/providers/wire.h"

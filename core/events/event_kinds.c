@@ -1,4 +1,4 @@
-#include "core/engine/event_kinds.h"
+#include "core/events/event_kinds.h"
 
 #include "core/base/time.h"
 

@@ -1,10 +1,10 @@
 /*
  * fault_words: how each wire says what a rehearsed failure has to say. Pure.
  */
-#ifndef ASKFS_CORE_ENGINE_FAULT_WORDS_H
-#define ASKFS_CORE_ENGINE_FAULT_WORDS_H
+#ifndef ASKFS_CORE_TRANSPORT_FAULT_WORDS_H
+#define ASKFS_CORE_TRANSPORT_FAULT_WORDS_H
 
-#include "core/engine/fault_target.h"
+#include "core/transport/fault_target.h"
 
 /* Of a fault that is a reply: rate_limit, server, overloaded. */
 int fault_reply_status(const struct fault *fault, const struct wire *wire);

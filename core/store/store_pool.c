@@ -1,8 +1,8 @@
-#include "core/engine/store_pool.h"
+#include "core/store/store_pool.h"
 
 #include <stdlib.h>
 
-#include "core/engine/store.h"
+#include "core/store/store.h"
 
 void store_pool_init(struct store_pool *pool, struct spill *spill, size_t memory_max) {
     *pool = (struct store_pool){ .spill = spill,

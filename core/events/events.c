@@ -1,10 +1,10 @@
-#include "core/engine/events.h"
+#include "core/events/events.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/engine/event.h"
+#include "core/events/event.h"
 
 struct events {
     struct bytes text; // from text.data + forgotten on it is kept

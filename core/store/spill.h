@@ -6,8 +6,8 @@
  * and others when the disk is broken. All are called from the loop and may take as long as a write
  * into the page cache.
  */
-#ifndef ASKFS_CORE_ENGINE_SPILL_H
-#define ASKFS_CORE_ENGINE_SPILL_H
+#ifndef ASKFS_CORE_STORE_SPILL_H
+#define ASKFS_CORE_STORE_SPILL_H
 
 #include <stdint.h>
 

@@ -13,10 +13,10 @@
  * its limits, up to STORE_HARD_LIMIT times memory_max, and store_pool_error says why. The disk is
  * tried again each time that STORE_PATIENCE_BYTES more have come.
  */
-#ifndef ASKFS_CORE_ENGINE_STORE_POOL_H
-#define ASKFS_CORE_ENGINE_STORE_POOL_H
+#ifndef ASKFS_CORE_STORE_STORE_POOL_H
+#define ASKFS_CORE_STORE_STORE_POOL_H
 
-#include "core/engine/spill.h"
+#include "core/store/spill.h"
 
 enum {
     STORE_SPILLED_MIN = 4 << 10,

@@ -8,8 +8,8 @@
  *
  * Pure. Memory is bounded by the maxima given at the start. NULL is a journal that keeps no line.
  */
-#ifndef ASKFS_CORE_ENGINE_EVENTS_H
-#define ASKFS_CORE_ENGINE_EVENTS_H
+#ifndef ASKFS_CORE_EVENTS_EVENTS_H
+#define ASKFS_CORE_EVENTS_EVENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * transport: how bytes reach a provider. An interface: core/io/http.c does it with libcurl, tests
  * do it with a script. Nothing here retries, follows a redirect or decides.
  */
-#ifndef ASKFS_CORE_ENGINE_TRANSPORT_H
-#define ASKFS_CORE_ENGINE_TRANSPORT_H
+#ifndef ASKFS_CORE_TRANSPORT_TRANSPORT_H
+#define ASKFS_CORE_TRANSPORT_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stdint.h>

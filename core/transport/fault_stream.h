@@ -8,10 +8,10 @@
  *
  * Pure.
  */
-#ifndef ASKFS_CORE_ENGINE_FAULT_STREAM_H
-#define ASKFS_CORE_ENGINE_FAULT_STREAM_H
+#ifndef ASKFS_CORE_TRANSPORT_FAULT_STREAM_H
+#define ASKFS_CORE_TRANSPORT_FAULT_STREAM_H
 
-#include "core/engine/fault_target.h"
+#include "core/transport/fault_target.h"
 
 struct fault_stream {
     struct fault fault;

@@ -1,4 +1,4 @@
-#include "core/engine/store.h"
+#include "core/store/store.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "core/engine/event.h"
+#include "core/events/event.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -9,7 +9,7 @@
 
 #include "core/base/text.h"
 #include "core/base/time.h"
-#include "core/engine/events.h"
+#include "core/events/events.h"
 
 // What every line may need at its end, whatever was left out.
 static const char cut_mark[] = ",\"cut\":true";

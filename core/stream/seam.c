@@ -8,7 +8,8 @@
 enum {
     RESTART_MIN = 8,   // of a short delivered text, all of it; less proves nothing
     NEEDLE_BYTES = 16, // of the text's end, repeated behind a preamble
-    PREAMBLE_MAX = 200
+    PREAMBLE_MAX = 200,
+    OPENING_MAX = 8
 };
 
 // How much of the text's end must be repeated to be believed. Servers that are given a prefill
@@ -241,8 +242,35 @@ static bool may_be_preamble(const struct seam *seam) {
     return memmem(tail.data, tail.length, behind.data, behind.length) || may_begin_head(seam);
 }
 
+// ---- a new line, or marks, before repeated words ----
+
+static size_t opening_bytes(const struct seam *seam) {
+    size_t length = 0;
+    while (length < seam->held.length && length < OPENING_MAX &&
+           strchr(" \t\r\n\"'`*_>", seam->held.data[length]) && seam->held.data[length])
+        length++;
+    return length;
+}
+
+static enum seam_status decide_opening(struct seam *seam, size_t opening, bool ended,
+                                       struct bytes *out) {
+    struct slice tail = tail_of(seam);
+    struct slice said = held_from(seam, opening);
+    bool repeats = said.length >= OVERLAP_SURE_BYTES && overlap_back(tail, said) == said.length;
+    if (repeats) seam->opened_overlap = said.length;
+    bool may_repeat_more =
+        said.length == 0 || memmem(tail.data, tail.length - 1, said.data, said.length) != NULL;
+    if (!ended && may_repeat_more) return SEAM_HOLDING;
+    size_t repeated = seam->opened_overlap;
+    if (repeated == 0 || overlap_is_pattern(tail, repeated)) return join_plain(seam, out);
+    seam->restarted = repeated == seam->delivered.length;
+    return join(seam, opening, repeated, out);
+}
+
 static enum seam_status decide_preamble(struct seam *seam, bool ended, struct bytes *out) {
     size_t preamble, repeated;
+    size_t opening = opening_bytes(seam);
+    if (opening) return decide_opening(seam, opening, ended, out);
     enum preamble verdict = find_head(seam, &preamble);
     if (verdict == PREAMBLE_YES) return begin_following(seam, preamble, out);
     if (verdict == PREAMBLE_NO) verdict = find_tail(seam, &preamble, &repeated);

@@ -63,12 +63,13 @@ struct seam {
 
     struct seam_text delivered;
     bool was_trimmed;
-    bool is_following; /* each byte must repeat the delivered text */
-    size_t followed;   /* bytes of the delivered text repeated so far */
-    size_t lead;       /* bytes at its beginning that are the delivered text's, too */
-    size_t overlap;    /* the longest end of the delivered text that it begins with */
-    size_t candidate;  /* in tail: the first place that goes on like what is held */
-    size_t searched;   /* so much of what is held was searched for the end of a preamble */
+    bool is_following;     /* each byte must repeat the delivered text */
+    size_t followed;       /* bytes of the delivered text repeated so far */
+    size_t lead;           /* bytes at its beginning that are the delivered text's, too */
+    size_t overlap;        /* the longest end of the delivered text that it begins with */
+    size_t candidate;      /* in tail: the first place that goes on like what is held */
+    size_t searched;       /* so much of what is held was searched for the end of a preamble */
+    size_t opened_overlap; /* repeated behind a new line or marks; 0: nothing was */
     size_t head_length;
     size_t tail_length;
     struct bytes held;

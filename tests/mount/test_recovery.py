@@ -446,7 +446,6 @@ def test_dots_before_repeated_words_are_removed(play, preamble, overlap):
     assert story.read() == WHOLE
 
 
-@pytest.mark.xfail(strict=True, reason="blanks or marks before repeated words rule out that they are repeated")
 @pytest.mark.parametrize("opening", ["\n", "\n\n", '"', "> ", "**"])
 @pytest.mark.parametrize("overlap", ["quiet at dawn, and the fishing boats lay", FIRST])
 def test_blanks_and_marks_before_many_repeated_words_are_removed(play, opening, overlap):

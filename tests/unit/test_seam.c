@@ -318,6 +318,31 @@ static const struct row rows[] = {
       .delivered = "It is called Rayleigh scattering",
       .fed = ". The role of Rayleigh scattering is",
       .joined = ". The role of Rayleigh scattering is" },
+    { .name = "a new line before many repeated words",
+      .kind = SEAM_CONTINUE,
+      .delivered = SKY,
+      .fed = "\n\ncalled Rayleigh scattering. At sunset, it is red.",
+      .joined = ", it is red.",
+      .preamble = 2,
+      .overlap = 37 },
+    { .name = "a mark before all of it",
+      .kind = SEAM_CONTINUE,
+      .delivered = "The tide turned at four, and the boats went out",
+      .fed = "> The tide turned at four, and the boats went out again.",
+      .joined = " again.",
+      .preamble = 2,
+      .overlap = 47,
+      .restarted = true },
+    { .name = "a new line before words that only begin alike",
+      .kind = SEAM_CONTINUE,
+      .delivered = SKY,
+      .fed = "\ncalled Rayleigh scattering. At noon it is blue.",
+      .joined = "\ncalled Rayleigh scattering. At noon it is blue." },
+    { .name = "a new line, and no more",
+      .kind = SEAM_CONTINUE,
+      .delivered = SKY,
+      .fed = "\ncalled Rayleigh",
+      .joined = "\ncalled Rayleigh" },
     { .name = "a name said again soon, without the blank",
       .kind = SEAM_CONTINUE,
       .delivered = "It is called Rayleigh scattering",
@@ -474,7 +499,10 @@ static void test_an_overlap_is_found_as_far_back_as_the_window_goes(void **state
                          &(struct random){ back });
         joining_feed(&joining, slice_of("and so on"));
         assert_int_equal(joining.seam.status, SEAM_JOINED);
-        assert_int_equal(joining.seam.overlap_bytes, back <= SEAM_TAIL_MAX ? back : 0);
+        // A blank at the front may stand for itself, and the window begins behind it.
+        size_t dropped = joining.seam.preamble_bytes + joining.seam.overlap_bytes;
+        bool is_in_window = back - joining.seam.preamble_bytes <= SEAM_TAIL_MAX;
+        assert_int_equal(dropped, is_in_window ? back : 0);
         joining_finish(&joining);
     }
     bytes_finish(&text);

@@ -37,6 +37,13 @@ def whole(status, body, headers=""):
             f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
 
+async def hangs_up(reader):
+    try:
+        await reader.read(1)
+    except OSError:
+        pass
+
+
 class Limit:
     def __init__(self, rate):
         self.rate = float(rate)
@@ -108,7 +115,7 @@ class Server:
     async def answer(self, reader, writer, words):
         """Whoever hangs up is worked for no longer."""
         work = asyncio.ensure_future(self.kind.answer(writer, words, self.stats))
-        gone = asyncio.ensure_future(reader.read(1))
+        gone = asyncio.ensure_future(hangs_up(reader))
         await asyncio.wait([work, gone], return_when=asyncio.FIRST_COMPLETED)
         stays = not gone.done()
         if stays:

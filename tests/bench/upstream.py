@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """A provider with little to give, for tests/bench/faults: an HTTP server on loopback.
 
-    upstream.py limit RATE              RATE answers a second, a second's worth saved up; else a 429
+    upstream.py limit RATE [silent]     RATE answers a second, a second's worth saved up; else a 429
+                                        that tells when to come back, unless it is silent
     upstream.py capacity SLOTS SECONDS  SLOTS answers at a time, SECONDS each; further ones queue
 
 POST anything: a streamed chat answer that quotes the prompt. GET /stats: what was asked, and how it
@@ -45,8 +46,9 @@ async def hangs_up(reader):
 
 
 class Limit:
-    def __init__(self, rate):
+    def __init__(self, rate, how=""):
         self.rate = float(rate)
+        self.is_silent = how == "silent"
         self.tokens = self.rate
         self.filled = time.monotonic()
 
@@ -59,7 +61,8 @@ class Limit:
             seconds = math.ceil((1 - self.tokens) / self.rate)
             error = {"error": {"message": "Rate limit reached", "type": "rate_limit_error",
                                "code": "rate_limit_exceeded"}}
-            writer.write(whole(429, error, f"Retry-After: {seconds}\r\n"))
+            told = "" if self.is_silent else f"Retry-After: {seconds}\r\n"
+            writer.write(whole(429, error, told))
             return
         self.tokens -= 1
         writer.write(HEAD + b"".join(map(delta, words)) + TAIL)

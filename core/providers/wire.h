@@ -1,6 +1,6 @@
 /*
  * wire: how one API looks on the network: the body to send, the stream to decode, the list of
- * models. One file behind it for each API, one line in wires[] (registry.c).
+ * models. One file behind it for each API; core/providers/types.c says who speaks which.
  *
  * Pure: bytes in, bytes out. Nothing here sends anything.
  */

@@ -386,6 +386,16 @@ def test_those_who_wait_hear_of_a_long_pause(mounted, server, gate):
     assert len(server.requests) == 1
 
 
+def test_a_refusal_whose_body_never_ends_is_judged_by_its_status(mounted, server):
+    fake = timed(mounted, server, first_token=0.3)
+    server.plays(head(429, {"Retry-After": "300", "Content-Length": "100"}) + b'{"err', HANG)
+    assert fake.fails("hi") == ("", errno.EBUSY)
+    said = fake.latest.status()
+    assert (said["error"], said["http_status"]) == ("rate_limit", "429")
+    assert 295 < float(fake.status()["rate_limited_for_s"]) <= 300
+    assert server.requests[0].is_gone.wait(20)
+
+
 def test_a_told_time_holds_the_breaker_open(mounted, server):
     fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
                              "retry": ONCE,

@@ -386,6 +386,18 @@ def test_those_who_wait_hear_of_a_long_pause(mounted, server, gate):
     assert len(server.requests) == 1
 
 
+def test_a_pause_that_outlasts_total_is_not_waited_for(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
+                             "timeouts": {"total": 5}}}) / "fake"
+    server.error(429, headers={"Retry-After": "30"})
+    start = time.monotonic()
+    assert fake.fails("one") == ("", errno.EBUSY)
+    assert fake.fails("two") == ("", errno.EBUSY)
+    assert time.monotonic() - start < 2
+    assert len(server.requests) == 1
+    assert "come_back_at" in fake.latest.read("error")
+
+
 def test_a_refusal_whose_body_never_ends_is_judged_by_its_status(mounted, server):
     fake = timed(mounted, server, first_token=0.3)
     server.plays(head(429, {"Retry-After": "300", "Content-Length": "100"}) + b'{"err', HANG)

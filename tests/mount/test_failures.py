@@ -386,6 +386,14 @@ def test_those_who_wait_hear_of_a_long_pause(mounted, server, gate):
     assert len(server.requests) == 1
 
 
+def test_waiting_ones_turn_after_a_429_hardly_costs_of_the_budget(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
+                             "retry_budget": {"ratio": 0, "per_second": 0, "max": 1}}}) / "fake"
+    for _ in range(5):
+        server.error(429, headers={"retry-after-ms": "10"})
+        assert fake.ask("hi") == "ok"
+
+
 def test_a_pause_that_outlasts_total_is_not_waited_for(mounted, server):
     fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
                              "timeouts": {"total": 5}}}) / "fake"

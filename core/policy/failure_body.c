@@ -199,6 +199,7 @@ static const json_t *find_object(const json_t *root) {
         { "error", NULL },       // nearly everybody
         { "response", "error" }, // response.failed
         { "detail", "error" },   // FastAPI around an error
+        { "choices", "error" },  // OpenRouter
         { "errors", NULL },
     };
     for (size_t i = 0; i < LENGTH(paths); i++) {

@@ -71,6 +71,7 @@ static void test_every_known_shape_gives_type_code_and_message(void **state) {
         { "{\"error\":{\"error\":\"m\"}}", "", "", "m" },
         { "{\"error\":\"e\",\"errors\":[{\"message\":\"m\"}]}", "", "", "m" },
         { "{\"code\":\"c\",\"error\":{\"message\":\"m\"}}", "", "c", "m" },
+        { "{\"choices\":[{\"error\":{\"code\":\"c\",\"message\":\"m\"}}]}", "", "c", "m" },
         { "{\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"c\",\"message\":\"m\"}"
           "}}",
           "", "c", "m" },

@@ -146,6 +146,21 @@ def test_nobody_listening_is_econnrefused(mounted):
     assert len(away.latest.attempts()) == 3
 
 
+PROXY_REFUSES = [(407, "auth", errno.EACCES), (403, "permission", errno.EPERM)]
+
+
+@pytest.mark.parametrize("status, word, number", PROXY_REFUSES)
+def test_a_proxy_that_refuses_is_judged_by_what_it_says(mounted, server, status, word, number):
+    server.always_plays(*server.error_script(status))
+    far = mounted({"far": {"type": "openai-compatible", "base_url": "https://far.invalid/v1",
+                           "model": "m"}}, https_proxy=server.url) / "far"
+    assert far.fails("hi") == ("", number)
+    assert [request.method for request in server.requests] == ["CONNECT"]
+    said = far.latest.status()
+    assert (said["error"], said["http_status"]) == (word, str(status))
+    assert far.status("breaker")["failures"] == "0"
+
+
 def test_an_unknown_host_is_ehostunreach(mounted):
     away = mounted({"away": {"type": "openai-compatible", "base_url": "https://no-such-host.invalid/v1",
                              "model": "m", "retry": ONCE}}) / "away"

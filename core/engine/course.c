@@ -208,7 +208,7 @@ static void describe(const struct request *request, size_t i, struct route_membe
         .admits = would_admit(leg, now_ns),
         .tried = leg->spent.made > 0,
         .silent = leg->is_silent,
-        .wait_ns = pacer_pause_left_ns(&leg->target->pacer, now_ns),
+        .wait_ns = pacer_hold_left_ns(&leg->target->pacer, now_ns),
     };
     member->usable &= may_join(request, leg) && !outlasts(request, leg);
 }

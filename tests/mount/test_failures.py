@@ -401,6 +401,34 @@ def test_those_who_wait_hear_of_a_long_pause(mounted, server, gate):
     assert len(server.requests) == 1
 
 
+def of_requests(limit, reset):
+    return {"x_ratelimit_limit_requests": limit, "x_ratelimit_remaining_requests": "0",
+            "x_ratelimit_reset_requests": reset}
+
+
+@pytest.mark.parametrize("reset", ["24h0m0s", "2199-01-01T00:00:00Z"])
+def test_headers_of_an_answer_alone_hold_nobody_for_hours(fake, server, reset):
+    server.always_plays(stream_head(**of_requests("50", reset)), chunk(chat_delta("ok")),
+                        chunk(chat_end()), LAST_CHUNK)
+    assert fake.ask("one") == "ok"
+    start = time.monotonic()
+    assert fake.ask("two") == "ok"
+    assert time.monotonic() - start < 5
+
+
+def test_a_hold_by_headers_is_shown_and_passed_by_a_route(mounted, server):
+    full = stream_head(**of_requests("10", "100s"))
+    server.plays(full, chunk(chat_delta("a")), chunk(chat_end()), LAST_CHUNK)
+    one = {"type": "openai-compatible", "base_url": server.url}
+    mount = mounted({"a": {**one, "model": "a"}, "b": {**one, "model": "b"},
+                     "any": {"type": "route", "providers": ["a", "b"]}})
+    assert (mount / "any").ask("one") == "a"
+    said = (mount / "a").status()
+    assert said["state"] == "rate_limited" and 8 < float(said["rate_limited_for_s"]) < 11
+    assert (mount / "any").ask("two") == "ok"
+    assert server.requests[1].json()["model"] == "b"
+
+
 def test_waiting_ones_turn_after_a_429_hardly_costs_of_the_budget(mounted, server):
     fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
                              "retry_budget": {"ratio": 0, "per_second": 0, "max": 1}}}) / "fake"

@@ -35,6 +35,7 @@ static const struct word_rule code_rules[] = {
     { "ResponsibleAIPolicyViolation", FIXED(FAILURE_CONTENT_FILTER) }, // Azure
     { "invalid_prompt", FIXED(FAILURE_CONTENT_FILTER) },
     { "bio_policy", FIXED(FAILURE_CONTENT_FILTER) },
+    { "cyber_policy", FIXED(FAILURE_CONTENT_FILTER) },
     { "image_content_policy_violation", FIXED(FAILURE_CONTENT_FILTER) },
     { "moderation_blocked", FIXED(FAILURE_CONTENT_FILTER) },
     { "data_inspection_failed", FIXED(FAILURE_CONTENT_FILTER) }, // DashScope

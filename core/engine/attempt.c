@@ -9,6 +9,8 @@
 
 enum { HEADERS_JUDGED_MAX = 128 };
 
+static const int64_t refusal_ns = 10 * TIME_S; // its verdict is in its status, and needs no more
+
 static struct timers *timers_of(struct request *request) {
     return request->provider->engine->parts.timers;
 }
@@ -138,6 +140,12 @@ static bool is_answer(const struct request *request) {
     return request->reply_status == 200 || request->reply_status == 201;
 }
 
+static void watch_refusal(struct request *request) {
+    int64_t limit_ns = limits_of(request)->first_token_ns;
+    bool shorter = limit_ns > 0 && limit_ns < refusal_ns;
+    attempt_watch(request, PHASE_REFUSAL, now_of(request), shorter ? limit_ns : refusal_ns);
+}
+
 static void on_headers(void *owner, int status, const struct header *headers, size_t count) {
     struct request *request = owner;
     if (request_has_ended(request)) return;
@@ -155,7 +163,10 @@ static void on_headers(void *owner, int status, const struct header *headers, si
     if (is_answer(request)) pacer_note_accepted(&target->pacer, &request->ticket, now_of(request));
     pacer_note_headers(&target->pacer, headers, count, now_of(request),
                        engine_wall_ns(target->engine));
-    if (!is_answer(request)) return;
+    if (!is_answer(request)) {
+        watch_refusal(request);
+        return;
+    }
     request->byte_ns = now_of(request);
     attempt_watch_stream(request, PHASE_FIRST_TOKEN);
     if (!answer_open(request, content_type))
@@ -267,6 +278,9 @@ void attempt_phase_timer(void *owner) {
         break;
     case PHASE_HEADERS:
         time_is_up(request, TIMER_HEADERS, limits->headers_ns);
+        break;
+    case PHASE_REFUSAL:
+        judge_failing_reply(request);
         break;
     case PHASE_FIRST_TOKEN:
         look_at_stream(request, request->reply_status ? TIMER_FIRST_TOKEN : TIMER_HEADERS,

@@ -189,6 +189,13 @@ static bool has_window(const struct request *request, const struct leg *leg) {
     return window == 0 || window > request->window_outgrown;
 }
 
+// Does the key of this provider rest for longer than the request has time?
+static bool outlasts(const struct request *request, const struct leg *leg) {
+    int64_t now_ns = now_of(request);
+    int64_t pause_ns = pacer_pause_left_ns(&leg->target->pacer, now_ns);
+    return pause_ns > 0 && time_after(now_ns, pause_ns) >= request->deadline_ns;
+}
+
 static void describe(const struct request *request, size_t i, struct route_member *member) {
     const struct leg *leg = &request->legs[i];
     int64_t now_ns = now_of(request);
@@ -201,9 +208,9 @@ static void describe(const struct request *request, size_t i, struct route_membe
         .admits = would_admit(leg, now_ns),
         .tried = leg->spent.made > 0,
         .silent = leg->is_silent,
-        .wait_ns = pacer_pause_left_ns(&leg->target->pacer, now_ns),
+        .wait_ns = pacer_hold_left_ns(&leg->target->pacer, now_ns),
     };
-    member->usable &= may_join(request, leg);
+    member->usable &= may_join(request, leg) && !outlasts(request, leg);
 }
 
 static struct route_choice choose(const struct request *request, const struct failure *failed,
@@ -237,8 +244,10 @@ static void find_first_leg(struct request *request) {
 }
 
 // A wait that would not be waited out after a 429 of its own is not waited out for another's.
-static bool rests_too_long(const struct leg *leg, int64_t now_ns) {
-    return pacer_pause_left_ns(&leg->target->pacer, now_ns) > policy_of(leg)->max_retry_after_ns;
+static bool rests_too_long(const struct request *request) {
+    const struct leg *leg = request->leg;
+    int64_t pause_ns = pacer_pause_left_ns(&leg->target->pacer, now_of(request));
+    return pause_ns > policy_of(leg)->max_retry_after_ns || outlasts(request, leg);
 }
 
 static void refuse_to_rest(struct request *request) {
@@ -253,7 +262,7 @@ static void join_first_queue(struct request *request) {
         refuse(request, FAILURE_RATE_LIMIT, "too many requests wait here already");
         return;
     }
-    if (rests_too_long(request->leg, now_of(request))) {
+    if (rests_too_long(request)) {
         refuse_to_rest(request);
         return;
     }
@@ -298,7 +307,7 @@ void course_wait_is_longer(struct request *request) {
     int64_t pause_ns = pacer_pause_left_ns(&request->leg->target->pacer, now_of(request));
     int64_t patience_ns = request->provider->config->fallback_wait_max_ns;
     if (is_route(request) && pause_ns > patience_ns && looks_elsewhere(request)) return;
-    if (rests_too_long(request->leg, now_of(request))) refuse_to_rest(request);
+    if (rests_too_long(request)) refuse_to_rest(request);
 }
 
 // The breaker may have opened, or closed, while the request waited.

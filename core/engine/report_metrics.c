@@ -154,7 +154,7 @@ static double error_ratio(const struct provider *provider) {
 }
 
 static double pause_left(const struct provider *provider) {
-    return time_to_seconds(pacer_pause_left_ns(&provider->pacer, engine_now_ns(provider->engine)));
+    return time_to_seconds(pacer_hold_left_ns(&provider->pacer, engine_now_ns(provider->engine)));
 }
 
 static double active(const struct provider *provider) {

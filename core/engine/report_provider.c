@@ -76,7 +76,7 @@ bool report_provider_status(const struct provider *provider, struct bytes *out) 
            bytes_printf(out, "error_rate_5m: %.3f\n",
                         error_rate_read(&stats->error_rate, now_ns, NULL)) &&
            report_seconds(out, "rate_limited_for_s",
-                          pacer_pause_left_ns(&provider->pacer, now_ns)) &&
+                          pacer_hold_left_ns(&provider->pacer, now_ns)) &&
            report_ms(out, "ttft_p50_ms", recent_quantile_ms(&stats->ttft_recent, 0.50)) &&
            report_ms(out, "ttft_p95_ms", recent_quantile_ms(&stats->ttft_recent, 0.95)) &&
            report_count(out, "tokens_in", (int64_t)stats->input_tokens) &&

@@ -83,6 +83,7 @@ struct provider {
 enum phase {
     PHASE_CONNECT,
     PHASE_HEADERS,
+    PHASE_REFUSAL, /* the body of a reply that is no answer */
     PHASE_FIRST_TOKEN,
     PHASE_READ,  /* the next content */
     PHASE_GRACE, /* complete, the usage may still come */

@@ -214,6 +214,17 @@ static struct transfer_result result_of(struct transfer *transfer, CURLcode code
     return result;
 }
 
+// A proxy that refuses to pass a request on answers it: curl keeps that reply to itself.
+static void tell_refusal_of_proxy(struct transfer *transfer, const struct transfer_result *result) {
+    long status = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    if (transfer->headers_told || transfer->was_sent || status < 400 || status > 499) return;
+    transfer->http->inside++; // the owner may cancel
+    tell_headers(transfer, status);
+    if (transfer->events) transfer->events->body(transfer->owner, slice_of(result->detail));
+    transfer->http->inside--;
+}
+
 static void take_finished(struct http *http) {
     int left;
     CURLMsg *message;
@@ -224,6 +235,8 @@ static void take_finished(struct http *http) {
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         if (!transfer->events) continue; // cancelled: in the list of the dead
         struct transfer_result result = result_of(transfer, code);
+        if (code != CURLE_OK) tell_refusal_of_proxy(transfer, &result);
+        if (!transfer->events) continue;
         const struct transfer_events *events = transfer->events;
         void *owner = transfer->owner;
         free_transfer(transfer);

@@ -30,7 +30,9 @@ double retry_budget_cost(const struct failure *failure, bool has_gained) {
     static const double gained = 0.1;
     static const double unsent = 0.25;
     static const double in_vain = 2;
+    static const double in_line = 0.1; // the pacer keeps these from being a storm
     if (has_gained) return gained;
+    if (failure->class == FAILURE_RATE_LIMIT) return in_line;
     bool never_connected = failure->http_status == 0 && failure->billed == BILLED_NO;
     if (never_connected) return unsent;
     if (failure->class == FAILURE_TIMEOUT || failure->class == FAILURE_STREAM_STALLED)

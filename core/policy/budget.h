@@ -33,8 +33,9 @@ struct retry_budget {
 void retry_budget_init(struct retry_budget *budget, const struct retry_budget_policy *policy,
                        int64_t now_ns);
 
-/* What a retry after this failure costs: little when nothing was sent yet, or when the attempt
- * before brought new text (has_gained); more when it kept the provider busy in vain. */
+/* What a retry after this failure costs: little when nothing was sent yet, when the attempt
+ * before brought new text (has_gained), or after a 429, for the pacer lets no storm out; more when
+ * it kept the provider busy in vain. */
 double retry_budget_cost(const struct failure *failure, bool has_gained);
 
 /* False: denied, and counted as such; nothing was taken. */

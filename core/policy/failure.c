@@ -286,5 +286,6 @@ const char *failure_advice(const struct failure *failure) {
         [FAILURE_INTERNAL] = "see the message; with too little memory, ask less at once",
     };
     if (failure->class == FAILURE_NETWORK) return network_advice(failure->cause);
+    if (failure->http_status == 407) return network_advice(CAUSE_PROXY);
     return advice[failure->class];
 }

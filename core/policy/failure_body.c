@@ -186,6 +186,7 @@ static void read_string(const json_t *root, struct slice error, struct failure_b
         add_text(out, text_within(json_object_get(root, names[i])));
     copy_word(out->code, sizeof(out->code), get(root, "code"));
     copy_word(out->type, sizeof(out->type), get(root, "type"));
+    copy_word(out->type, sizeof(out->type), get(root, "error_type")); // TGI
     if (!out->code[0] && !memchr(error.data, ' ', error.length))
         text_printable(out->code, sizeof(out->code), error);
 }
@@ -198,6 +199,7 @@ static const json_t *find_object(const json_t *root) {
         { "error", NULL },       // nearly everybody
         { "response", "error" }, // response.failed
         { "detail", "error" },   // FastAPI around an error
+        { "choices", "error" },  // OpenRouter
         { "errors", NULL },
     };
     for (size_t i = 0; i < LENGTH(paths); i++) {

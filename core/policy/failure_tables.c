@@ -25,6 +25,9 @@ static const struct word_rule code_rules[] = {
     { "enforced_spend_limit_reached", FIXED(FAILURE_BILLING) },
     { "usage_not_included", FIXED(FAILURE_BILLING) },
     { "budget_exceeded", FIXED(FAILURE_BILLING) },
+    { "exceeded_current_quota_error", FIXED(FAILURE_BILLING) }, // Moonshot
+    { "Arrearage", FIXED(FAILURE_BILLING) },                    // DashScope
+    { "AllocationQuota.FreeTierOnly", FIXED(FAILURE_BILLING) },
     { "context_length_exceeded", FIXED(FAILURE_CONTEXT_LENGTH) },
     { "exceed_context_size_error", FIXED(FAILURE_CONTEXT_LENGTH) },
     { "content_policy_violation", FIXED(FAILURE_CONTENT_FILTER) },
@@ -32,18 +35,27 @@ static const struct word_rule code_rules[] = {
     { "ResponsibleAIPolicyViolation", FIXED(FAILURE_CONTENT_FILTER) }, // Azure
     { "invalid_prompt", FIXED(FAILURE_CONTENT_FILTER) },
     { "bio_policy", FIXED(FAILURE_CONTENT_FILTER) },
+    { "cyber_policy", FIXED(FAILURE_CONTENT_FILTER) },
     { "image_content_policy_violation", FIXED(FAILURE_CONTENT_FILTER) },
+    { "moderation_blocked", FIXED(FAILURE_CONTENT_FILTER) },
+    { "data_inspection_failed", FIXED(FAILURE_CONTENT_FILTER) }, // DashScope
     { "model_not_found", FIXED(FAILURE_NOT_FOUND) },
     { "previous_response_not_found", FIXED(FAILURE_NOT_FOUND) },
     { "DeploymentNotFound", FIXED(FAILURE_NOT_FOUND) },
     { "invalid_model", FIXED(FAILURE_NOT_FOUND) },
     { "image_file_not_found", FIXED(FAILURE_NOT_FOUND) },
+    { "model_decommissioned", FIXED(FAILURE_NOT_FOUND) }, // Groq
+    { "model_not_available", FIXED(FAILURE_NOT_FOUND) },  // Together
+    { "unknown_model", FIXED(FAILURE_NOT_FOUND) },
     { "invalid_api_key", FIXED(FAILURE_AUTH) },
     { "ip_not_authorized", FIXED(FAILURE_AUTH) },
     { "API_KEY_INVALID", FIXED(FAILURE_AUTH) },
     { "missing_scope", FIXED(FAILURE_PERMISSION) },
     { "unsupported_country_region_territory", FIXED(FAILURE_PERMISSION) },
     { "data_residency_mismatch", FIXED(FAILURE_PERMISSION) },
+    { "organization_restricted", FIXED(FAILURE_PERMISSION) }, // Groq
+    { "model_terms_required", FIXED(FAILURE_PERMISSION) },
+    { "key_model_access_denied", FIXED(FAILURE_PERMISSION) }, // LiteLLM
     { "image_too_large", FIXED(FAILURE_REQUEST_TOO_LARGE) },
     { "image_file_too_large", FIXED(FAILURE_REQUEST_TOO_LARGE) },
     { "string_above_max_length", FIXED(FAILURE_VALIDATION) },
@@ -53,6 +65,7 @@ static const struct word_rule code_rules[] = {
     { "capacity_exceeded", { FAILURE_OVERLOADED, true, false, true } },
     { "slow_down", { FAILURE_OVERLOADED, true, false, true } },
     { "tool_use_failed", { FAILURE_SERVER, true, true, false } },
+    { "json_validate_failed", { FAILURE_SERVER, true, true, false } },
     { "vector_store_timeout", { FAILURE_TIMEOUT, true, false, false } },
 };
 
@@ -67,9 +80,16 @@ static const struct word_rule text_rules[] = {
     { "insufficient balance", FIXED(FAILURE_BILLING) },
     { "insufficient credits", FIXED(FAILURE_BILLING) },
     { "budget has been exceeded", FIXED(FAILURE_BILLING) },
+    { "exceededtokenbudget", FIXED(FAILURE_BILLING) }, // LiteLLM
+    { "credits are depleted", FIXED(FAILURE_BILLING) },
+    { "extra usage is required", FIXED(FAILURE_BILLING) }, // Anthropic, of a plan
+    { "key limit exceeded (", FIXED(FAILURE_BILLING) },    // OpenRouter
+    { "余额不足", FIXED(FAILURE_BILLING) },                // Zhipu: insufficient balance
     { "incorrect api key", FIXED(FAILURE_AUTH) },
     { "api key not valid", FIXED(FAILURE_AUTH) },
     { "request too large", FIXED(FAILURE_REQUEST_TOO_LARGE) },
+    { "payload size exceeds the limit", FIXED(FAILURE_REQUEST_TOO_LARGE) },   // Gemini
+    { "increase the physical batch size", FIXED(FAILURE_REQUEST_TOO_LARGE) }, // llama.cpp
     { "maximum context length", FIXED(FAILURE_CONTEXT_LENGTH) },
     { "exceeds the context window", FIXED(FAILURE_CONTEXT_LENGTH) },
     { "maximum prompt length", FIXED(FAILURE_CONTEXT_LENGTH) },
@@ -78,12 +98,33 @@ static const struct word_rule text_rules[] = {
     { "exceeds the available context size", FIXED(FAILURE_CONTEXT_LENGTH) },
     { "exceeds the maximum number of tokens allowed", FIXED(FAILURE_CONTEXT_LENGTH) },
     { "model's context length", FIXED(FAILURE_CONTEXT_LENGTH) },
+    { "context size has been exceeded", FIXED(FAILURE_CONTEXT_LENGTH) },  // llama.cpp
+    { "greater than the context length", FIXED(FAILURE_CONTEXT_LENGTH) }, // LM Studio
+    { "when context the overflows", FIXED(FAILURE_CONTEXT_LENGTH) }, // the same, as it was spelt
+    { "when context overflows", FIXED(FAILURE_CONTEXT_LENGTH) },
+    { "longer than the maximum model length", FIXED(FAILURE_CONTEXT_LENGTH) }, // vLLM
+    { "`max_new_tokens` must be", FIXED(FAILURE_CONTEXT_LENGTH) },             // TGI
+    { "`inputs` must have less than", FIXED(FAILURE_CONTEXT_LENGTH) },
+    { "input tokens exceed the configured limit", FIXED(FAILURE_CONTEXT_LENGTH) }, // OpenAI
+    { "range of input length should be", FIXED(FAILURE_CONTEXT_LENGTH) },          // DashScope
+    { "exceeded model token limit", FIXED(FAILURE_CONTEXT_LENGTH) },               // Moonshot
+    { "input is too long for requested model", FIXED(FAILURE_CONTEXT_LENGTH) },    // Bedrock
+    { "contextwindowexceedederror", FIXED(FAILURE_CONTEXT_LENGTH) },               // LiteLLM
     { "usage guidelines", FIXED(FAILURE_CONTENT_FILTER) },
     { "content filtering policy", FIXED(FAILURE_CONTENT_FILTER) },
     { "input was flagged", FIXED(FAILURE_CONTENT_FILTER) },
+    { "content management policy", FIXED(FAILURE_CONTENT_FILTER) },   // Azure
+    { "contentpolicyviolationerror", FIXED(FAILURE_CONTENT_FILTER) }, // LiteLLM
+    { "content exists risk", FIXED(FAILURE_CONTENT_FILTER) },         // DeepSeek
+    { "considered high risk", FIXED(FAILURE_CONTENT_FILTER) },        // Moonshot
     { "location is not supported", FIXED(FAILURE_PERMISSION) },
+    { "organization has been disabled", FIXED(FAILURE_PERMISSION) }, // Anthropic, as a 400
+    { "is not a valid model id", FIXED(FAILURE_NOT_FOUND) },         // OpenRouter, as a 400
+    { "invalid model name passed in", FIXED(FAILURE_NOT_FOUND) },    // LiteLLM, as a 400
+    { "model not exist", FIXED(FAILURE_NOT_FOUND) },                 // DeepSeek, as a 400
     { "more system memory", { FAILURE_SERVER, false, false, true } },
     { "loading model", { FAILURE_OVERLOADED, true, false, false } },
+    { "is currently loading", { FAILURE_OVERLOADED, true, false, false } }, // Hugging Face
     { "failed to fetch the image", FIXED(FAILURE_VALIDATION) },
 };
 
@@ -157,6 +198,7 @@ static const struct {
     { "invalid_request_error", 400 },
     { "bad_request", 400 },
     { "unprocessable_entity", 422 },
+    { "validation", 422 }, // TGI
     { "cancelled", 499 },
     // vLLM, SGLang: names of classes
     { "BadRequestError", 400 },

@@ -56,13 +56,28 @@ static int64_t from_milliseconds(const struct failed_reply *reply, const char *n
     return positive_ns(number / 1000);
 }
 
-static int64_t from_retry_after(const struct failed_reply *reply) {
-    struct slice value = header_find(reply->headers, reply->header_count, "retry-after");
+static double instant_of(struct slice value) {
+    int64_t date = hint_parse_http_date(value);
+    return date >= 0 ? (double)date : hint_parse_rfc3339(value);
+}
+
+static int64_t wait_of(struct slice value, int64_t wall_ns) {
     double number;
     if (is_number(value, &number)) return positive_ns(number);
     int64_t duration_ns = hint_parse_duration(value);
-    if (duration_ns > 0) return duration_ns;
-    return until((double)hint_parse_http_date(value), reply_wall_ns(reply));
+    return duration_ns > 0 ? duration_ns : until(instant_of(value), wall_ns);
+}
+
+// A gateway may add its own to the provider's: the longest keeps to both.
+static int64_t from_retry_after(const struct failed_reply *reply) {
+    int64_t longest_ns = -1;
+    for (size_t i = 0; i < reply->header_count; i++) {
+        if (!slice_equals_nocase(reply->headers[i].name, "retry-after")) continue;
+        struct slice value = slice_trim(reply->headers[i].value);
+        int64_t told_ns = wait_of(value, reply_wall_ns(reply));
+        if (told_ns > longest_ns) longest_ns = told_ns;
+    }
+    return longest_ns;
 }
 
 // ---- the body ----
@@ -165,7 +180,7 @@ static int64_t told_at(struct slice text) {
 
 static int64_t from_message(const char *message) {
     static const char *const leads[] = { "try again in", "try again after", "retry after",
-                                         "retry in" };
+                                         "retry in", "please wait" };
     int64_t told_ns = -1;
     for (size_t i = 0; i < LENGTH(leads) && told_ns < 0; i++) {
         const char *at = strcasestr(message, leads[i]);
@@ -182,7 +197,7 @@ int64_t hint_reset_ns(struct slice value, int64_t wall_ns) {
     double number;
     if (!is_number(value, &number)) {
         int64_t duration_ns = hint_parse_duration(value);
-        return duration_ns > 0 ? duration_ns : until(hint_parse_rfc3339(value), wall_ns);
+        return duration_ns > 0 ? duration_ns : until(instant_of(value), wall_ns);
     }
     if (number < seconds_max) return positive_ns(number);
     return until(number < epoch_seconds_max ? number : number / 1000, wall_ns);

@@ -4,10 +4,12 @@
 
 #include "core/base/time.h"
 
-static const double safely = 0.97; // of what is told, for others may use the same key
-static const double low = 0.1;     // of the limit
-static const double timely = 4;    // times the latency
-static const double learns = 0.25; // of each news, for the cost of a request
+static const double safely = 0.97;         // of what is told, for others may use the same key
+static const double low = 0.1;             // of the limit
+static const double timely = 4;            // times the latency
+static const double learns = 0.25;         // of each news, for the cost of a request
+static const double believed_s = 70;       // a longer wait is not taken from headers alone
+static const int64_t doubtful_ns = TIME_S; // for the answer to who asks in spite of them
 
 static bool is_known(const struct level *level) {
     return level->limit > 0 && level->fills_ns > 0;
@@ -68,14 +70,18 @@ void levels_spend(struct levels *levels, int64_t now_ns) {
     }
 }
 
-int64_t levels_next_ns(const struct levels *levels, double latency_ns, int64_t now_ns) {
+int64_t levels_next_ns(const struct levels *levels, double latency_ns, bool is_busy,
+                       int64_t now_ns) {
     int64_t latest_ns = 0;
     for (int kind = 0; kind < LIMIT_KINDS; kind++) {
         const struct level *level = &levels->levels[kind];
         if (!is_known(level) || (double)level->fills_ns < timely * latency_ns) continue;
         double missing = fmin(level->cost, level->limit) - left_at(level, now_ns);
         if (missing <= 0) continue;
-        int64_t at_ns = time_after(now_ns, time_from_seconds(missing / fill_per_s(level)));
+        double wait_s = missing / fill_per_s(level);
+        if (wait_s > believed_s && !is_busy) continue;
+        int64_t wait_ns = wait_s > believed_s ? doubtful_ns : time_from_seconds(wait_s);
+        int64_t at_ns = time_after(now_ns, wait_ns);
         if (at_ns > latest_ns) latest_ns = at_ns;
     }
     return latest_ns;
@@ -83,5 +89,6 @@ int64_t levels_next_ns(const struct levels *levels, double latency_ns, int64_t n
 
 double levels_pace(const struct levels *levels) {
     const struct level *level = &levels->levels[LIMIT_REQUESTS];
-    return level->was_low ? fill_per_s(level) : 0;
+    double per_s = level->was_low ? fill_per_s(level) : 0;
+    return per_s * believed_s < 1 ? 0 : per_s;
 }

@@ -12,6 +12,7 @@ const struct pacer_policy pacer_default = { .window_first = 32,
 
 static const int64_t window_growth = 4;
 static const int64_t window_max = 1 << 20;
+static const int64_t shown_ns = TIME_S; // shorter holds are the ordinary pace
 
 void pacer_init(struct pacer *pacer, const struct pacer_policy *policy) {
     *pacer = (struct pacer){
@@ -22,6 +23,13 @@ void pacer_init(struct pacer *pacer, const struct pacer_policy *policy) {
 
 int64_t pacer_pause_left_ns(const struct pacer *pacer, int64_t now_ns) {
     return pacer->pause_until_ns > now_ns ? pacer->pause_until_ns - now_ns : 0;
+}
+
+int64_t pacer_hold_left_ns(const struct pacer *pacer, int64_t now_ns) {
+    int64_t at_ns = levels_next_ns(&pacer->levels, pacer->pace.latency_ns, false, now_ns);
+    int64_t level_ns = at_ns - now_ns < shown_ns ? 0 : at_ns - now_ns;
+    int64_t pause_ns = pacer_pause_left_ns(pacer, now_ns);
+    return pause_ns > level_ns ? pause_ns : level_ns;
 }
 
 double pacer_pace(const struct pacer *pacer, int64_t now_ns) {
@@ -126,7 +134,8 @@ int64_t pacer_next_ns(struct pacer *pacer, int64_t now_ns) {
     settle(pacer, now_ns);
     int64_t at_ns = pacer->pause_until_ns;
     if (is_paced(pacer)) at_ns = later_ns(at_ns, pacer->next_ns);
-    at_ns = later_ns(at_ns, levels_next_ns(&pacer->levels, pacer->pace.latency_ns, now_ns));
+    at_ns = later_ns(at_ns, levels_next_ns(&pacer->levels, pacer->pace.latency_ns,
+                                           pacer->unanswered > 0, now_ns));
     if (at_ns > now_ns) pacer->felt_ns = now_ns;
     at_ns = later_ns(at_ns, window_next_ns(pacer));
     return at_ns > now_ns ? at_ns : 0;

@@ -71,6 +71,8 @@ int64_t pacer_next_ns(struct pacer *pacer, int64_t now_ns);
 /* The same question without changing anything, for whoever does not send yet. */
 bool pacer_would_allow(const struct pacer *pacer, int64_t now_ns);
 int64_t pacer_pause_left_ns(const struct pacer *pacer, int64_t now_ns); /* 0: none */
+/* The same, or how long the levels hold requests back where that is a second and longer. */
+int64_t pacer_hold_left_ns(const struct pacer *pacer, int64_t now_ns);
 /* Requests a second that are released now; 0: no limit is known. */
 double pacer_pace(const struct pacer *pacer, int64_t now_ns);
 

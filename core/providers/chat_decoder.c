@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/text.h"
+#include "core/policy/failure_tables.h"
 #include "core/providers/decoder.h"
 #include "core/providers/json.h"
 #include "core/providers/tool_calls.h"
@@ -44,6 +45,7 @@ static const struct json_rule choice_rules[] = {
     JSON_RULE("index", JSON_WANT_ZERO, 0, NULL),
     JSON_RULE("delta", JSON_WANT_OBJECT, 0, &in_delta),
     JSON_RULE("finish_reason", JSON_WANT_NOTHING, 0, NULL),
+    JSON_RULE("error", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("message", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("text", JSON_WANT_NOTHING, 0, NULL),
 };
@@ -142,8 +144,18 @@ static const struct {
 } bad_finishes[] = {
     { "error", STREAM_ABORTED },
     { "abort", STREAM_ABORTED },
+    { "network_error", STREAM_ABORTED }, // Zhipu
     { "insufficient_system_resource", STREAM_OVERLOADED },
 };
+
+// "content_filter: SAFETY" is Gemini's.
+static bool is_filtered(const char *word) {
+    static const char *const words[] = { "content_filter", "sensitive", "safety",
+                                         "prohibited_content" };
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (failure_same_word(words[i], word)) return true;
+    return false;
+}
 
 static void finish_with(struct chat_decoder *chat, struct slice word) {
     struct decoder *decoder = &chat->decoder;
@@ -155,7 +167,7 @@ static void finish_with(struct chat_decoder *chat, struct slice word) {
         decoder_fail_stream(decoder, bad_finishes[i].end, word);
         return;
     }
-    facts->filtered = chat->is_refused || slice_equals(word, "content_filter");
+    facts->filtered = chat->is_refused || is_filtered(facts->finish_reason);
     decoder_complete(decoder, DECODER_FINISHING);
 }
 
@@ -206,6 +218,14 @@ static void take_choice(struct chat_decoder *chat, const json_t *root, const jso
     finish_with(chat, json_slice(choice, "finish_reason"));
 }
 
+// OpenRouter names the failure of a choice inside it.
+static bool has_failed_choice(const json_t *root) {
+    const json_t *choices = json_object_get(root, "choices");
+    for (size_t i = 0; i < json_array_size(choices); i++)
+        if (json_is_something(json_object_get(json_array_get(choices, i), "error"))) return true;
+    return false;
+}
+
 static bool is_ollama(const json_t *root) {
     return json_is_boolean(json_object_get(root, "done"));
 }
@@ -230,7 +250,7 @@ static void take_object(struct chat_decoder *chat, struct slice type, const json
     struct decoder_facts *facts = &decoder->facts;
     size_t i;
     const json_t *choice;
-    if (decoder_is_error(type, root)) {
+    if (decoder_is_error(type, root) || has_failed_choice(root)) {
         decoder_fail_reply(decoder, data);
         return;
     }

@@ -146,6 +146,21 @@ def test_nobody_listening_is_econnrefused(mounted):
     assert len(away.latest.attempts()) == 3
 
 
+PROXY_REFUSES = [(407, "auth", errno.EACCES), (403, "permission", errno.EPERM)]
+
+
+@pytest.mark.parametrize("status, word, number", PROXY_REFUSES)
+def test_a_proxy_that_refuses_is_judged_by_what_it_says(mounted, server, status, word, number):
+    server.always_plays(*server.error_script(status))
+    far = mounted({"far": {"type": "openai-compatible", "base_url": "https://far.invalid/v1",
+                           "model": "m"}}, https_proxy=server.url) / "far"
+    assert far.fails("hi") == ("", number)
+    assert [request.method for request in server.requests] == ["CONNECT"]
+    said = far.latest.status()
+    assert (said["error"], said["http_status"]) == (word, str(status))
+    assert far.status("breaker")["failures"] == "0"
+
+
 def test_an_unknown_host_is_ehostunreach(mounted):
     away = mounted({"away": {"type": "openai-compatible", "base_url": "https://no-such-host.invalid/v1",
                              "model": "m", "retry": ONCE}}) / "away"
@@ -384,6 +399,64 @@ def test_those_who_wait_hear_of_a_long_pause(mounted, server, gate):
         reader.end()
     assert [reader.error for reader in readers] == [errno.EBUSY] * 5
     assert len(server.requests) == 1
+
+
+def of_requests(limit, reset):
+    return {"x_ratelimit_limit_requests": limit, "x_ratelimit_remaining_requests": "0",
+            "x_ratelimit_reset_requests": reset}
+
+
+@pytest.mark.parametrize("reset", ["24h0m0s", "2199-01-01T00:00:00Z"])
+def test_headers_of_an_answer_alone_hold_nobody_for_hours(fake, server, reset):
+    server.always_plays(stream_head(**of_requests("50", reset)), chunk(chat_delta("ok")),
+                        chunk(chat_end()), LAST_CHUNK)
+    assert fake.ask("one") == "ok"
+    start = time.monotonic()
+    assert fake.ask("two") == "ok"
+    assert time.monotonic() - start < 5
+
+
+def test_a_hold_by_headers_is_shown_and_passed_by_a_route(mounted, server):
+    full = stream_head(**of_requests("10", "100s"))
+    server.plays(full, chunk(chat_delta("a")), chunk(chat_end()), LAST_CHUNK)
+    one = {"type": "openai-compatible", "base_url": server.url}
+    mount = mounted({"a": {**one, "model": "a"}, "b": {**one, "model": "b"},
+                     "any": {"type": "route", "providers": ["a", "b"]}})
+    assert (mount / "any").ask("one") == "a"
+    said = (mount / "a").status()
+    assert said["state"] == "rate_limited" and 8 < float(said["rate_limited_for_s"]) < 11
+    assert (mount / "any").ask("two") == "ok"
+    assert server.requests[1].json()["model"] == "b"
+
+
+def test_waiting_ones_turn_after_a_429_hardly_costs_of_the_budget(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
+                             "retry_budget": {"ratio": 0, "per_second": 0, "max": 1}}}) / "fake"
+    for _ in range(5):
+        server.error(429, headers={"retry-after-ms": "10"})
+        assert fake.ask("hi") == "ok"
+
+
+def test_a_pause_that_outlasts_total_is_not_waited_for(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
+                             "timeouts": {"total": 5}}}) / "fake"
+    server.error(429, headers={"Retry-After": "30"})
+    start = time.monotonic()
+    assert fake.fails("one") == ("", errno.EBUSY)
+    assert fake.fails("two") == ("", errno.EBUSY)
+    assert time.monotonic() - start < 2
+    assert len(server.requests) == 1
+    assert "come_back_at" in fake.latest.read("error")
+
+
+def test_a_refusal_whose_body_never_ends_is_judged_by_its_status(mounted, server):
+    fake = timed(mounted, server, first_token=0.3)
+    server.plays(head(429, {"Retry-After": "300", "Content-Length": "100"}) + b'{"err', HANG)
+    assert fake.fails("hi") == ("", errno.EBUSY)
+    said = fake.latest.status()
+    assert (said["error"], said["http_status"]) == ("rate_limit", "429")
+    assert 295 < float(fake.status()["rate_limited_for_s"]) <= 300
+    assert server.requests[0].is_gone.wait(20)
 
 
 def test_a_told_time_holds_the_breaker_open(mounted, server):

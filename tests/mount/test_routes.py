@@ -294,6 +294,14 @@ def test_who_rested_is_asked_first_again(route, road):
     assert directory.ask("hi") == "a"
 
 
+def test_a_rest_that_outlasts_total_is_not_waited_out(route, road):
+    directory = route({"timeouts": {"total": 1}})
+    road.a.error(429, headers={"Retry-After": "4"})
+    assert directory.ask("hi") == "b"
+    assert directory.ask("hi again") == "b"
+    assert road.asked() == {"a": 1, "b": 2, "c": 0}
+
+
 def test_when_all_rest_the_shortest_rest_is_waited_out(route, road):
     directory = route(any={"fallback_wait_max": 0.1})
     for name, wait in (("a", "20000"), ("b", "600"), ("c", "30000")):

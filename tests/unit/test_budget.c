@@ -100,7 +100,7 @@ static void test_a_retry_costs_what_it_did_to_the_provider(void **state) {
         double cost;
     } rows[] = {
         { FAILURE_OVERLOADED, 503, BILLED_NO, false, 1 },
-        { FAILURE_RATE_LIMIT, 429, BILLED_NO, false, 1 },
+        { FAILURE_RATE_LIMIT, 429, BILLED_NO, false, 0.1 }, // the pacer spaces them out
         { FAILURE_SERVER, 500, BILLED_MAYBE, false, 1 },
         { FAILURE_CONFLICT, 409, BILLED_NO, false, 1 },
         { FAILURE_PROTOCOL, 200, BILLED_YES, false, 1 },

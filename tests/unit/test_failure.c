@@ -317,6 +317,8 @@ static void test_advice_for_the_network_depends_on_the_cause(void **state) {
         failure = (struct failure){ .class = FAILURE_NETWORK, .cause = rows[i].cause };
         assert_non_null(strstr(failure_advice(&failure), rows[i].word));
     }
+    failure = (struct failure){ .class = FAILURE_AUTH, .http_status = 407 };
+    assert_non_null(strstr(failure_advice(&failure), "proxy"));
 }
 
 int main(void) {

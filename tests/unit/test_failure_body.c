@@ -38,6 +38,7 @@ static void test_every_known_shape_gives_type_code_and_message(void **state) {
         { "{\"type\":\"error\",\"error\":{\"type\":\"t\",\"message\":\"m\"}}", "t", "", "m" },
         { "{\"error\":\"a sentence\"}", "", "", "a sentence" },
         { "{\"error\":\"a sentence\",\"code\":\"c\",\"type\":\"t\"}", "t", "c", "a sentence" },
+        { "{\"error\":\"a sentence\",\"error_type\":\"t\"}", "t", "", "a sentence" },
         { "{\"code\":\"A sentence too\",\"error\":\"m\"}", "", "A sentence too", "m" },
         { "{\"error\":\"word\",\"code\":\"c\"}", "", "c", "word" },
         { "{\"error\":{\"type\":\"t\"}}", "t", "", "" },
@@ -70,6 +71,7 @@ static void test_every_known_shape_gives_type_code_and_message(void **state) {
         { "{\"error\":{\"error\":\"m\"}}", "", "", "m" },
         { "{\"error\":\"e\",\"errors\":[{\"message\":\"m\"}]}", "", "", "m" },
         { "{\"code\":\"c\",\"error\":{\"message\":\"m\"}}", "", "c", "m" },
+        { "{\"choices\":[{\"error\":{\"code\":\"c\",\"message\":\"m\"}}]}", "", "c", "m" },
         { "{\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"c\",\"message\":\"m\"}"
           "}}",
           "", "c", "m" },

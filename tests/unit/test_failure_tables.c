@@ -25,17 +25,21 @@ static void test_every_code_that_decides_everywhere_has_its_verdict(void **state
           { "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
             "project_spend_limit_exceeded", "organization_usage_limit_exceeded",
             "billing_not_active", "billing_hard_limit_reached", "billing_error",
-            "enforced_spend_limit_reached", "usage_not_included", "budget_exceeded" } },
+            "enforced_spend_limit_reached", "usage_not_included", "budget_exceeded",
+            "exceeded_current_quota_error", "Arrearage", "AllocationQuota.FreeTierOnly" } },
         { FAILURE_CONTEXT_LENGTH, { "context_length_exceeded", "exceed_context_size_error" } },
         { FAILURE_CONTENT_FILTER,
           { "content_policy_violation", "content_filter", "invalid_prompt", "bio_policy",
-            "image_content_policy_violation", "ResponsibleAIPolicyViolation" } },
+            "cyber_policy", "image_content_policy_violation", "ResponsibleAIPolicyViolation",
+            "moderation_blocked", "data_inspection_failed" } },
         { FAILURE_NOT_FOUND,
           { "model_not_found", "previous_response_not_found", "DeploymentNotFound", "invalid_model",
-            "image_file_not_found" } },
+            "image_file_not_found", "model_decommissioned", "model_not_available",
+            "unknown_model" } },
         { FAILURE_AUTH, { "invalid_api_key", "ip_not_authorized", "API_KEY_INVALID" } },
         { FAILURE_PERMISSION,
-          { "missing_scope", "unsupported_country_region_territory", "data_residency_mismatch" } },
+          { "missing_scope", "unsupported_country_region_territory", "data_residency_mismatch",
+            "organization_restricted", "model_terms_required", "key_model_access_denied" } },
         { FAILURE_REQUEST_TOO_LARGE, { "image_too_large", "image_file_too_large" } },
         { FAILURE_VALIDATION,
           { "string_above_max_length", "not_supported_error", "NotImplementedError" } },
@@ -55,6 +59,7 @@ static void test_every_code_that_decides_everywhere_has_its_verdict(void **state
         { "capacity_exceeded", FAILURE_OVERLOADED, false, true },
         { "slow_down", FAILURE_OVERLOADED, false, true },
         { "tool_use_failed", FAILURE_SERVER, true, false },
+        { "json_validate_failed", FAILURE_SERVER, true, false },
         { "vector_store_timeout", FAILURE_TIMEOUT, false, false },
     };
     for (size_t i = 0; i < sizeof(retried) / sizeof(*retried); i++) {
@@ -69,7 +74,7 @@ static void test_every_code_that_decides_everywhere_has_its_verdict(void **state
 static void test_every_text_that_decides_has_its_verdict(void **state) {
     static const struct {
         enum failure_class class;
-        const char *texts[12];
+        const char *texts[24];
     } fixed[] = {
         { FAILURE_BILLING,
           { "Your credit balance is too low to access",
@@ -77,19 +82,47 @@ static void test_every_text_that_decides_has_its_verdict(void **state) {
             "reached your specified workspace API usage limits", "any credits or licenses yet",
             "You have run out of credits", "used all available credits",
             "its monthly spending limit", "Insufficient Balance", "Insufficient credits. Add more",
-            "Budget has been exceeded!" } },
+            "Budget has been exceeded!", "ExceededTokenBudget: Current spend",
+            "Your prepayment credits are depleted.",
+            "Extra usage is required for long context requests.",
+            "Key limit exceeded (total limit).",
+            "\xe4\xbd\x99\xe9\xa2\x9d\xe4\xb8\x8d\xe8\xb6\xb3" } },
         { FAILURE_AUTH, { "Incorrect API key provided: x", "API key not valid. Please pass" } },
-        { FAILURE_REQUEST_TOO_LARGE, { "Request too large for gpt" } },
+        { FAILURE_REQUEST_TOO_LARGE,
+          { "Request too large for gpt", "Request payload size exceeds the limit: 9 bytes",
+            "increase the physical batch size" } },
         { FAILURE_CONTEXT_LENGTH,
-          { "This model's maximum context length is 8192", "input exceeds the context window",
-            "This model's maximum prompt length is 131072", "prompt is too long: 200001 tokens",
-            "`max_tokens` exceed context limit: 1 + 2", "exceeds the available context size",
+          { "This model's maximum context length is 8192",
+            "input exceeds the context window",
+            "This model's maximum prompt length is 131072",
+            "prompt is too long: 200001 tokens",
+            "`max_tokens` exceed context limit: 1 + 2",
+            "exceeds the available context size",
             "exceeds the maximum number of tokens allowed",
-            "the model's context length of 4096" } },
+            "the model's context length of 4096",
+            "Context size has been exceeded.",
+            "is greater than the context length",
+            "the first 9 tokens when context the overflows",
+            "the first 9 tokens when context overflows",
+            "is longer than the maximum model length of 8",
+            "`inputs` tokens + `max_new_tokens` must be <= 8",
+            "`inputs` must have less than 8 tokens",
+            "Input tokens exceed the configured limit of 8",
+            "Range of input length should be [1, 8]",
+            "Your request exceeded model token limit: 8",
+            "Input is too long for requested model.",
+            "litellm.ContextWindowExceededError: x" } },
         { FAILURE_CONTENT_FILTER,
           { "Content violates usage guidelines.", "Output blocked by content filtering policy",
-            "your input was flagged" } },
-        { FAILURE_PERMISSION, { "User location is not supported for the API use." } },
+            "your input was flagged", "Azure OpenAI's content management policy",
+            "litellm.ContentPolicyViolationError: x", "Content Exists Risk",
+            "it was considered high risk" } },
+        { FAILURE_PERMISSION,
+          { "User location is not supported for the API use.",
+            "This organization has been disabled." } },
+        { FAILURE_NOT_FOUND,
+          { "x/y is not a valid model ID", "Invalid model name passed in model=x",
+            "Model Not Exist" } },
         { FAILURE_VALIDATION, { "Failed to fetch the image from" } },
     };
     struct verdict verdict;
@@ -101,6 +134,8 @@ static void test_every_text_that_decides_has_its_verdict(void **state) {
     assert_true(failure_find_text("model requires more system memory (9 GiB)", &verdict));
     assert_verdict("memory", verdict, FAILURE_SERVER, false, false, true);
     assert_true(failure_find_text("Loading model", &verdict));
+    assert_verdict("loading", verdict, FAILURE_OVERLOADED, true, false, false);
+    assert_true(failure_find_text("Model x is currently loading", &verdict));
     assert_verdict("loading", verdict, FAILURE_OVERLOADED, true, false, false);
     assert_false(failure_find_text("", &verdict));
     assert_false(
@@ -187,7 +222,7 @@ static void test_words_stand_for_statuses(void **state) {
         { 408, { "request_timeout" } },
         { 409, { "conflict_error", "conflict", "ABORTED" } },
         { 413, { "request_too_large" } },
-        { 422, { "unprocessable_entity", "UnprocessableEntityError" } },
+        { 422, { "unprocessable_entity", "UnprocessableEntityError", "validation" } },
         { 429,
           { "rate_limit_error", "rate_limit_exceeded", "rate_limited", "too_many_requests",
             "Too Many Requests", "throttling_error", "tokens", "requests", "RateLimitError",

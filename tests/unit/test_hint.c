@@ -101,6 +101,21 @@ static void test_dates_are_told_from_the_replys_own(void **state) {
                 .wall_ns = 5); // however wrong our clock is
 }
 
+static void test_an_instant_may_be_written_as_in_json(void **state) {
+    ASSERT_TOLD(30 * TIME_S,
+                .headers = { { "date", date }, { "retry-after", "2026-10-21T07:28:30Z" } });
+    ASSERT_TOLD(30 * TIME_S,
+                .headers = { { "date", date },
+                             { "x-ratelimit-remaining", "0" },
+                             { "x-ratelimit-reset", "Wed, 21 Oct 2026 07:28:30 GMT" } });
+}
+
+static void test_of_several_the_longest_keeps_to_all(void **state) {
+    ASSERT_TOLD(30 * TIME_S, .headers = { { "retry-after", "2" }, { "Retry-After", "30" } });
+    ASSERT_TOLD(30 * TIME_S, .headers = { { "retry-after", "30" }, { "retry-after", "2" } });
+    ASSERT_TOLD(30 * TIME_S, .headers = { { "retry-after", "soon" }, { "retry-after", "30" } });
+}
+
 static void test_our_clock_helps_where_the_reply_has_no_date(void **state) {
     static const struct asked told = { .headers = {
                                            { "retry-after", "Wed, 21 Oct 2026 07:28:30 GMT" } } };
@@ -202,6 +217,8 @@ static void test_messages_tell_in_many_words(void **state) {
         { "Retry after: 30s", 30 * TIME_S },
         { "retry after 12", 12 * TIME_S },
         { "Please retry in 36.5s.", 36500 * TIME_MS },
+        { "Please wait 27 seconds before retrying.", 27 * TIME_S },
+        { "Please wait a moment and try again in 3s.", 3 * TIME_S },
         { "please try again after 8 seconds", 8 * TIME_S },
         { "try again in a moment, or retry after 9 seconds", 9 * TIME_S },
         { "Used 500, please try again in 20s. Need more? See 2025.", 20 * TIME_S },
@@ -327,6 +344,8 @@ int main(void) {
         cmocka_unit_test(test_milliseconds_win_over_seconds),
         cmocka_unit_test(test_seconds_may_have_a_fraction),
         cmocka_unit_test(test_dates_are_told_from_the_replys_own),
+        cmocka_unit_test(test_an_instant_may_be_written_as_in_json),
+        cmocka_unit_test(test_of_several_the_longest_keeps_to_all),
         cmocka_unit_test(test_our_clock_helps_where_the_reply_has_no_date),
         cmocka_unit_test(test_the_time_of_a_reply_is_its_date_or_ours),
         cmocka_unit_test(test_what_is_not_above_zero_was_not_told),

@@ -30,7 +30,7 @@ static void told_requests(double remaining, int64_t unanswered, int64_t now_ns) 
 }
 
 static int64_t next_ns(int64_t now_ns) {
-    return levels_next_ns(&levels, 0, now_ns);
+    return levels_next_ns(&levels, 0, false, now_ns);
 }
 
 static int spend_all(int64_t now_ns) {
@@ -85,6 +85,21 @@ static void test_more_on_its_way_than_remains_is_waited_for(void **state) {
     assert_in_range(next_ns(0), 11 * TIME_S, 12 * TIME_S); // for 11 of them
 }
 
+static void test_a_wait_of_hours_is_asked_about_one_request_at_a_time(void **state) {
+    forget();
+    told_of(LIMIT_REQUESTS, (struct limit){ 50, 0, 3600 * TIME_S }, 0, 0, 0); // 72 s for one
+    assert_int_equal(levels_next_ns(&levels, 0, false, 0), 0);
+    assert_int_equal(levels_next_ns(&levels, 0, true, 0), TIME_S);
+    levels_spend(&levels, 0);
+    assert_int_equal(levels_next_ns(&levels, 0, false, 0), 0);
+    assert_true(levels_pace(&levels) == 0);
+    assert_true(next_ns(3600 * TIME_S) == 0);
+    forget();
+    told_of(LIMIT_REQUESTS, (struct limit){ 60, 0, 3600 * TIME_S }, 0, 0, 0);
+    assert_in_range(levels_next_ns(&levels, 0, false, 0), 60 * TIME_S, 62 * TIME_S);
+    assert_true(levels_pace(&levels) > 0.015);
+}
+
 static void test_another_limit_is_another_bucket(void **state) {
     forget();
     told_requests(0, 0, 0);
@@ -113,8 +128,8 @@ static void test_what_cannot_be_meant_is_ignored(void **state) {
 static void test_news_older_than_a_filling_is_out_of_date(void **state) {
     forget();
     told_requests(0, 0, 0);
-    assert_true(levels_next_ns(&levels, 25e9, 0) > 0); // four times 25 s are 100 s
-    assert_int_equal(levels_next_ns(&levels, 25.1e9, 0), 0);
+    assert_true(levels_next_ns(&levels, 25e9, false, 0) > 0); // four times 25 s are 100 s
+    assert_int_equal(levels_next_ns(&levels, 25.1e9, false, 0), 0);
 }
 
 static void test_the_pace_is_known_once_the_whole_filling_time_was_told(void **state) {
@@ -180,11 +195,11 @@ static void test_the_cost_follows_slowly(void **state) {
 
 static void test_a_request_larger_than_the_bucket_waits_for_a_full_one(void **state) {
     forget();
-    told_tokens(10000, 1, 0);
+    told_of(LIMIT_TOKENS, (struct limit){ 10000, 10000, 60 * TIME_S }, 0, 1, 0);
     levels.levels[LIMIT_TOKENS].cost = 1e9;
     assert_int_equal(next_ns(0), 0);
-    levels_spend(&levels, 0);
-    assert_true(next_ns(0) > 100 * TIME_S);
+    levels.levels[LIMIT_TOKENS].left = 0;
+    assert_in_range(next_ns(0), 60 * TIME_S, 62 * TIME_S);
 }
 
 static void test_tokens_on_their_way_are_as_good_as_gone(void **state) {
@@ -216,6 +231,7 @@ int main(void) {
         cmocka_unit_test(test_time_fills_it_up_to_its_limit),
         cmocka_unit_test(test_news_lowers_a_level_but_never_raises_it),
         cmocka_unit_test(test_more_on_its_way_than_remains_is_waited_for),
+        cmocka_unit_test(test_a_wait_of_hours_is_asked_about_one_request_at_a_time),
         cmocka_unit_test(test_another_limit_is_another_bucket),
         cmocka_unit_test(test_a_bucket_without_a_time_to_fill_says_nothing),
         cmocka_unit_test(test_what_cannot_be_meant_is_ignored),

@@ -22,8 +22,15 @@ static const double stray_below = 0.7; // of the pace that was kept
 static const int strays_needed = 3;
 static const int64_t strays_wrong = 4; // turned away, and more than a tenth of all
 
+static const int trial_after_first = 2; // lone 429s
+static const int trial_after_max = 32;
+static const double trial_speed = 2;         // times the pace
+static const double trial_speed_least = 1.5; // less would prove nothing
+static const double trial_in_vain = 2;       // requests on their way when it fails, at most
+static const double trial_least = 24;        // requests
+
 void pace_init(struct pace *pace) {
-    *pace = (struct pace){ .marked_ns = -1 };
+    *pace = (struct pace){ .marked_ns = -1, .trial_after = trial_after_first };
 }
 
 static double seconds_between(int64_t from_ns, int64_t to_ns) {
@@ -40,11 +47,6 @@ static void count_accepted(struct pace *pace, int64_t now_ns) {
         if (pace->moment_count < PACE_MOMENTS) pace->moment_count++;
     }
     pace->accepted++;
-}
-
-void pace_note_accepted(struct pace *pace, int64_t sent_ns, int64_t now_ns) {
-    pace->latency_ns += ((double)(now_ns - sent_ns) - pace->latency_ns) / 8;
-    count_accepted(pace, now_ns);
 }
 
 bool pace_can_be_found(const struct pace *pace, int64_t met_ns) {
@@ -103,14 +105,64 @@ static double find_ceiling(struct pace *pace, double per_s, int64_t now_ns) {
     return fmin(fmax(mean, lowest * per_s), highest * per_s);
 }
 
+// ---- trials ----
+
+static void mark(struct pace *pace, int64_t now_ns) {
+    pace->marked_ns = now_ns;
+    pace->marked = pace->accepted;
+    pace->turned_away = 0;
+}
+
+static bool is_lone(const struct pace *pace) {
+    double accepted = (double)(pace->accepted - pace->marked);
+    return accepted >= lone_among * (double)pace->turned_away;
+}
+
+// After a 429 and its pause a limit has hardly anything saved up: at twice its pace it is met again
+// soon. Strays come no sooner than before.
+static bool begin_trial(struct pace *pace, double per_s, int64_t now_ns, int64_t rests_until_ns) {
+    pace->lone_in_row = is_lone(pace) ? pace->lone_in_row + 1 : 0;
+    if (pace->lone_in_row < pace->trial_after || pace->cap > 0) return false;
+    double vain = trial_in_vain / fmax(per_s * pace->latency_ns / 1e9, 1e-9);
+    double speed = fmin(trial_speed, 1 + vain);
+    if (speed < trial_speed_least) return false;
+    double saved = per_s * (seconds_between(now_ns, rests_until_ns) + 0.5);
+    double needed = fmax(trial_least, speed / (speed - 1) * saved + 4);
+    pace->lone_in_row = 0;
+    pace->tried_from = per_s;
+    pace->trial_passes = pace->accepted + (int64_t)needed;
+    pace->per_s = pace->ceiling = speed * per_s;
+    pace->grown_ns = rests_until_ns;
+    return true;
+}
+
+static void end_trial_badly(struct pace *pace) {
+    pace->tried_from = 0;
+    pace->lone_in_row = 0;
+    pace->trial_after = pace->trial_after * 3 / 2;
+    if (pace->trial_after > trial_after_max) pace->trial_after = trial_after_max;
+}
+
+static void end_trial_well(struct pace *pace, int64_t now_ns) {
+    pace->tried_from = 0;
+    pace->has_strays = true;
+    pace->per_s = pace->ceiling = 0;
+    mark(pace, now_ns);
+}
+
+void pace_note_accepted(struct pace *pace, int64_t sent_ns, int64_t now_ns) {
+    pace->latency_ns += ((double)(now_ns - sent_ns) - pace->latency_ns) / 8;
+    count_accepted(pace, now_ns);
+    if (pace->tried_from > 0 && pace->accepted >= pace->trial_passes) end_trial_well(pace, now_ns);
+}
+
 // ---- strays ----
 
 // Some servers turn a part of the requests away whatever the pace. A limit is met above a pace that
 // was kept before; so when a lone 429 comes far below such a pace, and again, pace is not the
 // cause.
 static bool is_stray(struct pace *pace, double per_s) {
-    double accepted = (double)(pace->accepted - pace->marked);
-    if (accepted < lone_among * (double)pace->turned_away) return false;
+    if (!is_lone(pace)) return false;
     if (per_s < stray_below * pace->kept) return ++pace->strays_in_row >= strays_needed;
     pace->strays_in_row = 0;
     pace->kept = fmax(pace->kept, per_s);
@@ -121,6 +173,7 @@ static void trust_pace_again(struct pace *pace) {
     pace->has_strays = false;
     pace->strays_in_row = 0;
     pace->kept = 0;
+    end_trial_badly(pace); // it must have passed by chance
 }
 
 void pace_note_turned_away(struct pace *pace) {
@@ -131,12 +184,6 @@ void pace_note_turned_away(struct pace *pace) {
 }
 
 // ---- limits ----
-
-static void mark(struct pace *pace, int64_t now_ns) {
-    pace->marked_ns = now_ns;
-    pace->marked = pace->accepted;
-    pace->turned_away = 0;
-}
 
 static void lower(struct pace *pace, double per_s, int64_t now_ns, int64_t rests_until_ns) {
     pace->ceiling = find_ceiling(pace, per_s, now_ns);
@@ -153,10 +200,14 @@ void pace_note_limit(struct pace *pace, int64_t sent_ns, int64_t now_ns, int64_t
     }
     if (per_s > 0 && pace->marked_ns >= 0 && sent_ns <= drained_ns)
         return; // what is sent just after one 429 meets what was sent before it
-    if (per_s > 0 && is_stray(pace, per_s)) {
+    if (pace->tried_from > 0) {
+        per_s = pace->tried_from;
+        end_trial_badly(pace);
+        lower(pace, per_s, now_ns, rests_until_ns);
+    } else if (per_s > 0 && is_stray(pace, per_s)) {
         pace->has_strays = true;
         pace->per_s = pace->ceiling = 0;
-    } else if (per_s > 0) {
+    } else if (per_s > 0 && !begin_trial(pace, per_s, now_ns, rests_until_ns)) {
         lower(pace, per_s, now_ns, rests_until_ns);
     }
     mark(pace, now_ns);
@@ -164,6 +215,7 @@ void pace_note_limit(struct pace *pace, int64_t sent_ns, int64_t now_ns, int64_t
 
 void pace_forget(struct pace *pace) {
     trust_pace_again(pace);
+    pace->trial_after = trial_after_first;
     pace->per_s = pace->ceiling = 0;
     pace->far_in_row = 0;
     pace->marked_ns = -1;

@@ -3,11 +3,15 @@
  *
  *     none ── a limit is met ──> search ── it is met again ──> kept around a ceiling
  *      ^                                                              |
- *      └──────────────── lone 429s far below what was kept ───────────┘
+ *      └── lone 429s far below what was kept, or a trial that passes ─┘
  *
  * The first pace is that of the burst that met the limit. A search doubles it every few seconds.
  * From then on each 429 sets a ceiling, and the pace grows towards it fast, around it slowly and
  * beyond it fast again: the cubic curve of TCP (https://www.rfc-editor.org/rfc/rfc9438).
+ *
+ * Some servers turn a part of the requests away whatever the pace, and slowing down for these would
+ * never end. So after some 429s that came alone a trial is made at twice the pace, long enough that
+ * any limit would be met; each trial that fails makes the next one rarer.
  */
 #ifndef ASKFS_CORE_POLICY_PACE_H
 #define ASKFS_CORE_POLICY_PACE_H
@@ -39,6 +43,11 @@ struct pace {
     double kept;       /* the highest pace with hardly a 429 */
     int strays_in_row; /* lone 429s far below it */
     bool has_strays;   /* 429s come whatever the pace, so there is none */
+
+    int lone_in_row;      /* lone 429s, one after the other, since the newest trial */
+    int trial_after;      /* of these make a trial */
+    double tried_from;    /* the pace before the trial under way; 0: none is */
+    int64_t trial_passes; /* when so many were accepted since the beginning */
 
     struct pace_moment moments[PACE_MOMENTS]; /* ring */
     int moment_count;

@@ -31,12 +31,13 @@ static inline void limit(struct pace *pace, int64_t now_ns) {
     pace_note_limit(pace, now_ns, now_ns, now_ns);
 }
 
-/* At a known pace, around a known ceiling, since now. */
+/* At a known pace, around a known ceiling, since now; makes no trials. */
 static inline struct pace paced(double per_s, double ceiling) {
     struct pace pace;
     pace_init(&pace);
     pace.per_s = per_s;
     pace.ceiling = ceiling;
+    pace.trial_after = 1000;
     return pace;
 }
 

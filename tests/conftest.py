@@ -13,6 +13,8 @@ from support.server import Gate, Server
 from support.simulator import Simulator
 from support.waiting import Watchdog
 
+pytest_plugins = ["support.talk"]
+
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):

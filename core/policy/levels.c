@@ -9,7 +9,7 @@ static const double low = 0.1;             // of the limit
 static const double timely = 4;            // times the latency
 static const double learns = 0.25;         // of each news, for the cost of a request
 static const double believed_s = 70;       // a longer wait is not taken from headers alone
-static const int64_t doubtful_ns = TIME_S; // for the answer to who asks in spite of them
+static const int64_t doubtful_ns = TIME_S; // between those who ask in spite of them, for an answer
 
 static bool is_known(const struct level *level) {
     return level->limit > 0 && level->fills_ns > 0;
@@ -79,9 +79,9 @@ int64_t levels_next_ns(const struct levels *levels, double latency_ns, bool is_b
         double missing = fmin(level->cost, level->limit) - left_at(level, now_ns);
         if (missing <= 0) continue;
         double wait_s = missing / fill_per_s(level);
-        if (wait_s > believed_s && !is_busy) continue;
-        int64_t wait_ns = wait_s > believed_s ? doubtful_ns : time_from_seconds(wait_s);
-        int64_t at_ns = time_after(now_ns, wait_ns);
+        int64_t at_ns = time_after(now_ns, time_from_seconds(wait_s));
+        if (wait_s > believed_s) at_ns = is_busy ? time_after(level->at_ns, doubtful_ns) : 0;
+        if (at_ns <= now_ns) continue;
         if (at_ns > latest_ns) latest_ns = at_ns;
     }
     return latest_ns;

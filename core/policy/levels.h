@@ -36,8 +36,8 @@ void levels_spend(struct levels *levels, int64_t now_ns); /* a request goes out 
 
 /* When there is enough for a request; 0: now. Buckets that fill about as fast as replies come are
  * left out, for what is told of them is out of date. Of those that would take longer than 70 s
- * the provider is asked, one request at a time: its own refusal says what holds. is_busy: one is on
- * its way. */
+ * the provider is asked, by one request at a time while it answers soon: its own refusal says what
+ * holds. is_busy: one is on its way. */
 int64_t levels_next_ns(const struct levels *levels, double latency_ns, bool is_busy,
                        int64_t now_ns);
 

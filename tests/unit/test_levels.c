@@ -90,6 +90,7 @@ static void test_a_wait_of_hours_is_asked_about_one_request_at_a_time(void **sta
     told_of(LIMIT_REQUESTS, (struct limit){ 50, 0, 3600 * TIME_S }, 0, 0, 0); // 72 s for one
     assert_int_equal(levels_next_ns(&levels, 0, false, 0), 0);
     assert_int_equal(levels_next_ns(&levels, 0, true, 0), TIME_S);
+    assert_int_equal(levels_next_ns(&levels, 0, true, TIME_S), 0); // no answer: the next one asks
     levels_spend(&levels, 0);
     assert_int_equal(levels_next_ns(&levels, 0, false, 0), 0);
     assert_true(levels_pace(&levels) == 0);

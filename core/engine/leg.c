@@ -79,8 +79,9 @@ static void give_permit_back(struct leg *leg, const struct failure *failure, boo
     if (!leg->has_permit) return;
     leg->has_permit = false;
     enum breaker_state before = leg->model->breaker.state;
+    bool is_late = leg->permit.generation != leg->model->breaker.generation;
     breaker_note(&leg->model->breaker, leg->permit, outcome, now_ns, &engine->random);
-    if (failure && failure->retry_after_ns > 0)
+    if (failure && failure->retry_after_ns > 0 && !is_late)
         breaker_hold_until(&leg->model->breaker, time_after(now_ns, failure->retry_after_ns));
     health_note_breaker(leg->target, leg->model, before,
                         failure ? failure_class_name(failure->class) : NULL);

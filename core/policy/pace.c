@@ -22,8 +22,8 @@ static const double stray_below = 0.7; // of the pace that was kept
 static const int strays_needed = 3;
 static const int64_t strays_wrong = 4; // turned away, and more than a tenth of all
 
-static const int trial_after_first = 2; // lone 429s
-static const int trial_after_max = 32;
+static const int trial_after_first = 1; // lone 429s
+static const int trial_after_max = 6;
 static const double trial_speed = 2;         // times the pace
 static const double trial_speed_least = 1.5; // less would prove nothing
 static const double trial_in_vain = 2;       // requests on their way when it fails, at most
@@ -139,7 +139,7 @@ static bool begin_trial(struct pace *pace, double per_s, int64_t now_ns, int64_t
 static void end_trial_badly(struct pace *pace) {
     pace->tried_from = 0;
     pace->lone_in_row = 0;
-    pace->trial_after = pace->trial_after * 3 / 2;
+    pace->trial_after++;
     if (pace->trial_after > trial_after_max) pace->trial_after = trial_after_max;
 }
 

@@ -60,7 +60,7 @@ static void test_a_trial_that_failed_makes_the_next_one_rarer(void **state) {
         pace.tried_from = 1;
         limit(&pace, now_ns + (10 + i) * TIME_S);
     }
-    assert_int_equal(pace.trial_after, 32);
+    assert_int_equal(pace.trial_after, 6);
 }
 
 static void test_where_replies_take_long_no_trial_is_made(void **state) {

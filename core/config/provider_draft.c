@@ -245,6 +245,7 @@ static bool complete_route(struct provider_draft *draft, const struct blocks *bl
     config->base_url = config->ca_file = NULL;
     config->headers = NULL;
     config->key = (struct key_config){ KEY_NONE, NULL, NULL };
+    config->quota = (struct quota_policy){ 0 };
     return complete_model(draft, blocks);
 }
 

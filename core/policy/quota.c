@@ -55,15 +55,19 @@ void quota_note_sent(struct quota *quota) {
     quota->under_way++;
 }
 
-void quota_note_ended(struct quota *quota, bool has_cost, int64_t input_tokens,
-                      int64_t output_tokens, int64_t wall_ns) {
-    const struct quota_policy *policy = quota->policy;
-    double input = input_tokens > 0 ? (double)input_tokens : 0;
-    double output = output_tokens > 0 ? (double)output_tokens : 0;
+void quota_note_ended(struct quota *quota, bool has_cost, int64_t wall_ns) {
     assert(quota->under_way > 0);
     quota->under_way--;
     turn_to(quota, wall_ns);
     quota->spent[QUOTA_REQUESTS] += has_cost;
+}
+
+void quota_note_usage(struct quota *quota, int64_t input_tokens, int64_t output_tokens,
+                      int64_t wall_ns) {
+    const struct quota_policy *policy = quota->policy;
+    double input = input_tokens > 0 ? (double)input_tokens : 0;
+    double output = output_tokens > 0 ? (double)output_tokens : 0;
+    turn_to(quota, wall_ns);
     quota->spent[QUOTA_TOKENS] += input + output;
     quota->spent[QUOTA_MONEY] +=
         (input * policy->input_price + output * policy->output_price) / tokens_priced;

@@ -40,10 +40,12 @@ void quota_set_policy(struct quota *quota, const struct quota_policy *policy, in
  * *lacking_out, which may be NULL. */
 bool quota_allows(const struct quota *quota, int64_t wall_ns, enum quota_kind *lacking_out);
 
-/* Each that is sent ends once. Tokens below 0 were not told, and count as none. */
+/* Each attempt that is sent ends once. has_cost: the provider may charge for it. */
 void quota_note_sent(struct quota *quota);
-void quota_note_ended(struct quota *quota, bool has_cost, int64_t input_tokens,
-                      int64_t output_tokens, int64_t wall_ns);
+void quota_note_ended(struct quota *quota, bool has_cost, int64_t wall_ns);
+/* Tokens below 0 were not told, and count as none. */
+void quota_note_usage(struct quota *quota, int64_t input_tokens, int64_t output_tokens,
+                      int64_t wall_ns);
 
 double quota_limit(const struct quota *quota, enum quota_kind kind); /* 0: none */
 /* What may still be spent, never below 0; of requests without those under way. -1: no limit. */

@@ -19,7 +19,8 @@ static struct quota of(const struct quota_policy *policy) {
 
 static void spend(struct quota *quota, int64_t input, int64_t output, int64_t wall_ns) {
     quota_note_sent(quota);
-    quota_note_ended(quota, true, input, output, wall_ns);
+    quota_note_ended(quota, true, wall_ns);
+    quota_note_usage(quota, input, output, wall_ns);
 }
 
 static bool is_near(double value, double expected) {
@@ -60,7 +61,7 @@ static void test_what_is_under_way_holds_its_request(void **state) {
     quota_note_sent(&quota);
     assert_false(quota_allows(&quota, NOON, NULL));
     assert_true(quota_spent_ratio(&quota, QUOTA_REQUESTS, NOON) == 0);
-    quota_note_ended(&quota, false, -1, -1, NOON); // it was turned away
+    quota_note_ended(&quota, false, NOON); // it was turned away
     assert_true(quota_allows(&quota, NOON, NULL));
     assert_true(quota_left(&quota, QUOTA_REQUESTS, NOON) == 1);
 }
@@ -134,7 +135,8 @@ static void test_what_ends_in_a_period_is_counted_in_it(void **state) {
     int64_t tomorrow_ns = NOON + DAY;
     quota_note_sent(&quota);
     assert_false(quota_allows(&quota, tomorrow_ns, NULL)); // still under way
-    quota_note_ended(&quota, true, 4, 5, tomorrow_ns);
+    quota_note_ended(&quota, true, tomorrow_ns);
+    quota_note_usage(&quota, 4, 5, tomorrow_ns);
     assert_true(quota_left(&quota, QUOTA_REQUESTS, tomorrow_ns) == 0);
     assert_true(quota_left(&quota, QUOTA_TOKENS, tomorrow_ns) == 1);
 }
@@ -213,7 +215,7 @@ static void test_no_period_sees_more_requests_sent_than_its_budget(void **state)
                 quota_note_sent(&quota);
                 sent_in[wall_ns / 10]++;
             } else if (quota.under_way && random_unit(&random) < 0.5) {
-                quota_note_ended(&quota, true, 1, 1, wall_ns);
+                quota_note_ended(&quota, true, wall_ns);
             } else {
                 wall_ns += random_between(&random, 0, 4);
             }

@@ -254,6 +254,18 @@ def test_a_prompt_that_was_open_while_all_budgets_were_spent_fails_with_budget(r
     assert len(server.requests) == 1
 
 
+def test_a_retry_whose_budget_was_spent_meanwhile_goes_elsewhere(route, server, second):
+    mount = route({"requests": 1})
+    server.error(503, headers={"retry-after": "1"})
+    (mount / "any").write("hi")
+    eventually(lambda: (mount / "any").latest.status()["state"] == "retrying")
+    assert (mount / "a").ask("quick") == "a"
+    assert (mount / "any").read() == "b"
+    assert (len(server.requests), len(second.requests)) == (2, 1)
+    assert (mount / "a").status()["requests_active"] == "0"
+    assert (mount / "a").status()["requests_failed"] == "1"
+
+
 # ---- periods and reloads ----
 
 

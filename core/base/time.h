@@ -2,7 +2,7 @@
  * time: units, and the two readings of a clock that the program passes down.
  *
  * Everything that decides takes now_ns, nanoseconds of the monotonic clock. Wall time is for people
- * only: it is shown, never compared.
+ * only: it is shown, never compared, but by core/policy/quota.h, whose periods are the calendar's.
  */
 #ifndef ASKFS_CORE_BASE_TIME_H
 #define ASKFS_CORE_BASE_TIME_H

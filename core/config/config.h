@@ -10,6 +10,7 @@
 
 #include "core/policy/breaker.h"
 #include "core/policy/budget.h"
+#include "core/policy/quota.h"
 #include "core/policy/recovery.h"
 #include "core/policy/retry.h"
 #include "core/providers/types.h"
@@ -53,6 +54,7 @@ struct provider_config {
     bool background; /* Responses only: ask so that a broken stream can be attached to again */
     struct retry_policy retry;
     struct retry_budget_policy retry_budget;
+    struct quota_policy quota; /* the groups budget and prices; routes have none */
     struct breaker_policy breaker;
     struct timeouts timeouts;
     enum recovery_policy recovery;

@@ -29,6 +29,7 @@ static const struct provider_config defaults_of_all = {
                   .read_ns = 300 * TIME_S,
                   .total_ns = 0 },
     .retry_budget = { .ratio = 0.2, .per_second = 0.5, .tokens_max = 20 },
+    .quota = { .period_ns = 86400 * TIME_S },
     .recovery = RECOVERY_POLICY_AUTO,
     .fallback_wait_max_ns = 5 * TIME_S,
     .max_prompt_bytes = INT64_C(16) << 20,
@@ -120,8 +121,7 @@ static bool keys_fit(const struct provider_draft *draft, const struct blocks *bl
     json_t *value;
     bool is_route = config_is_route(&draft->config);
     json_object_foreach((json_t *)blocks->own, name, value) {
-        const struct schema_key *key = schema_find("", name);
-        if (!key || key->owner & (is_route ? FOR_ROUTES : FOR_PROVIDERS)) continue;
+        if (schema_owner_of(name) & (is_route ? FOR_ROUTES : FOR_PROVIDERS)) continue;
         return problem_of(blocks, name,
                           is_route ? "a route has none of its own: it stands with the providers "
                                      "that the route asks"
@@ -216,6 +216,20 @@ static bool complete_dialect(struct provider_draft *draft, const struct blocks *
                       "only the API \"chat\" has it; expected \"none\" or \"plain\"");
 }
 
+// Without a price nothing would ever cost anything, and the limit would be no limit.
+static bool has_prices(const struct provider_draft *draft, const struct blocks *blocks) {
+    const struct quota_policy *quota = &draft->config.quota;
+    if (quota->money <= 0 || quota->input_price > 0 || quota->output_price > 0) return true;
+    const json_t *own = json_object_get(blocks->own, "budget");
+    char path[SOURCE_PATH_SIZE];
+    source_path(path, json_object_get(own, "money") ? blocks->path : "defaults", "budget.money");
+    return source_problem(blocks->source, path,
+                          "provider \"%s\" has no prices to count it by; set \"prices\": "
+                          "{\"input\": …, \"output\": …} per million tokens there, or its "
+                          "budget.money to 0",
+                          draft->config.name);
+}
+
 // Nothing of a server applies to a route, even when it stands in "defaults".
 static bool complete_route(struct provider_draft *draft, const struct blocks *blocks) {
     struct provider_config *config = &draft->config;
@@ -231,6 +245,7 @@ static bool complete_route(struct provider_draft *draft, const struct blocks *bl
     config->base_url = config->ca_file = NULL;
     config->headers = NULL;
     config->key = (struct key_config){ KEY_NONE, NULL, NULL };
+    config->quota = (struct quota_policy){ 0 };
     return complete_model(draft, blocks);
 }
 
@@ -255,5 +270,5 @@ bool provider_draft_complete(struct provider_draft *draft, const struct source *
     if (!is_told) config->background = config->type->background;
     return complete_wire(draft, &blocks) && complete_dialect(draft, &blocks) &&
            complete_base_url(draft, &blocks) && complete_key(draft, &blocks) &&
-           complete_model(draft, &blocks);
+           complete_model(draft, &blocks) && has_prices(draft, &blocks);
 }

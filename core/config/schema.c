@@ -11,6 +11,7 @@
 #define SECONDS_ABOVE_0 1e-9, 1e9, FOR_ALL, "a number of seconds above 0"
 #define UP_TO(max) 1, max, FOR_ALL, "a whole number from 1 to " #max
 #define UP_TO_FROM_0(max) 0, max, FOR_ALL, "a whole number from 0 to " #max
+#define PRICE 0, 1e9, FOR_PROVIDERS, "a price for a million tokens, 0 or more"
 #define OF(owner, expected) 0, 0, owner, expected
 
 static const char key_expected[] =
@@ -59,6 +60,16 @@ const struct schema_key schema[] = {
       FOR_PROVIDERS, "a number of retries for each second, 0 or more" },
     { "retry_budget", "max", &value_factor, AT(config.retry_budget.tokens_max), 0, 1e6,
       FOR_PROVIDERS, "a number of retries, 0 or more (0: there is no budget)" },
+    { "budget", "requests", &value_size, AT(config.quota.requests), 0, 1e12, FOR_PROVIDERS,
+      "a whole number of requests (0: no limit)" },
+    { "budget", "tokens", &value_size, AT(config.quota.tokens), 0, 1e15, FOR_PROVIDERS,
+      "a whole number of tokens (0: no limit)" },
+    { "budget", "money", &value_factor, AT(config.quota.money), 0, 1e12, FOR_PROVIDERS,
+      "an amount in the currency of the prices (0: no limit)" },
+    { "budget", "period", &value_seconds, AT(config.quota.period_ns), 1, 1e9, FOR_PROVIDERS,
+      "a number of seconds, 1 or more" },
+    { "prices", "input", &value_factor, AT(config.quota.input_price), PRICE },
+    { "prices", "output", &value_factor, AT(config.quota.output_price), PRICE },
     { "breaker", "failure_threshold", &value_count, AT(config.breaker.failure_threshold),
       UP_TO(64) },
     { "breaker", "window", &value_seconds, AT(config.breaker.window_ns), SECONDS_ABOVE_0 },
@@ -94,7 +105,8 @@ const struct schema_key schema[] = {
 
 enum { KEYS_MAX = sizeof(schema) / sizeof(*schema) };
 
-static const char *const groups[] = { "retry", "retry_budget", "breaker", "timeouts", NULL };
+static const char *const groups[] = { "retry",   "retry_budget", "budget", "prices",
+                                      "breaker", "timeouts",     NULL };
 
 const struct schema_key *schema_find(const char *group, const char *name) {
     for (const struct schema_key *key = schema; key->name; key++)
@@ -106,6 +118,12 @@ bool schema_is_group(const char *name) {
     for (size_t i = 0; groups[i]; i++)
         if (strcmp(groups[i], name) == 0) return true;
     return false;
+}
+
+enum schema_owner schema_owner_of(const char *name) {
+    for (const struct schema_key *key = schema; key->name; key++)
+        if (strcmp(key->group[0] ? key->group : key->name, name) == 0) return key->owner;
+    return FOR_ALL;
 }
 
 bool schema_unknown_name(const struct source *source, const char *path, const char *what,

@@ -36,6 +36,9 @@ extern const struct schema_key schema[];
 
 const struct schema_key *schema_find(const char *group, const char *name); /* NULL: unknown */
 bool schema_is_group(const char *name);
+/* Whom a key directly in the block, or a group, is for; FOR_ALL: it is neither. The keys of a group
+ * are for the same. */
+enum schema_owner schema_owner_of(const char *name);
 
 /* "unknown key", with the key that was probably meant, or all that are possible. Always false. */
 bool schema_unknown(const struct source *source, const char *path, const char *group,

@@ -42,12 +42,13 @@ void attempt_watch(struct request *request, enum phase phase, int64_t from_ns, i
 
 // ---- the end ----
 
-static void count_tokens(const struct attempt *attempt) {
-    struct stats *stats = &attempt->target->stats;
-    if (attempt->usage.input_tokens > 0)
-        stats->input_tokens += (uint64_t)attempt->usage.input_tokens;
-    if (attempt->usage.output_tokens > 0)
-        stats->output_tokens += (uint64_t)attempt->usage.output_tokens;
+// What we stopped ourselves the provider may still charge for.
+static enum billed billed_of(const struct request *request, const struct failure *failure) {
+    if (!failure) return BILLED_YES;
+    bool is_ours = failure->class == FAILURE_CANCELLED || failure->class == FAILURE_INTERNAL;
+    bool was_sent = attempt_newest(request)->connected_ns >= 0;
+    if (!is_ours || !was_sent || failure->http_status) return failure->billed;
+    return request->has_opened ? BILLED_YES : BILLED_MAYBE;
 }
 
 static void leave_flight(struct request *request) {
@@ -81,12 +82,13 @@ void attempt_close(struct request *request, const struct failure *failure) {
         if (request->has_opened) attempt->usage = decoder_facts(request->decoder)->usage;
         attempt->ended_ns = now_of(request);
         attempt->http_status = request->reply_status;
-        count_tokens(attempt);
+        spending_note_ended(attempt, billed_of(request, failure));
         if (!request->is_listing)
             attempt->target->stats.attempts_by_class[failure ? failure->class : FAILURE_NONE]++;
         if (failure) {
             attempt->failure = malloc(sizeof(*failure));
             if (attempt->failure) *attempt->failure = *failure;
+            if (attempt->failure) attempt->failure->billed = billed_of(request, failure);
             if (failure->provider_request_id[0] && !attempt->provider_request_id)
                 attempt->provider_request_id = strdup(failure->provider_request_id);
         }
@@ -325,6 +327,7 @@ static struct attempt *add_attempt(struct request *request) {
     };
     request->leg->spent.made++;
     if (!request->is_listing) request->leg->target->stats.attempts_total++;
+    if (!request->is_listing && request->method != RECOVERY_CURSOR) spending_note_sent(attempt);
     return attempt;
 }
 

@@ -107,6 +107,26 @@ void course_complete(struct request *request) {
     request_end(request, REQUEST_DONE, NULL);
 }
 
+// ---- the user's own budget ----
+
+// To take up a response where it broke off costs nothing.
+static bool has_budget(const struct request *request, const struct leg *leg, int64_t delay_ns) {
+    bool is_free = request_is_delivered(request) && method_at(request, leg) == RECOVERY_CURSOR;
+    return request->is_listing || is_free || spending_allows(leg->target, delay_ns);
+}
+
+// That it is spent is what the user can help, whatever failed before; of a route, the first cause.
+static void end_for_budget(struct request *request) {
+    struct leg *leg = request->leg;
+    struct failure failure;
+    tell_spending_denied(request);
+    spending_failure(leg, &failure);
+    struct failure last = leg->failure ? *leg->failure : failure;
+    leg_leave(request, leg, &last, false);
+    if (is_route(request) && request->cause) failure = *request->cause;
+    request_end(request, REQUEST_FAILED, &failure);
+}
+
 // ---- to the next attempt ----
 
 static void count_again(struct request *request, const struct failure *failure, bool broke) {
@@ -205,7 +225,7 @@ static void describe(const struct request *request, size_t i, struct route_membe
     *member = (struct route_member){
         .usable =
             !leg->is_closed && has_attempts && has_window(request, leg) && can_go_on(request, leg),
-        .admits = would_admit(leg, now_ns),
+        .admits = would_admit(leg, now_ns) && has_budget(request, leg, 0),
         .tried = leg->spent.made > 0,
         .silent = leg->is_silent,
         .wait_ns = pacer_hold_left_ns(&leg->target->pacer, now_ns),
@@ -231,13 +251,25 @@ static void refuse(struct request *request, enum failure_class class, const char
     request_end(request, REQUEST_FAILED, request->cause ? request->cause : &failure);
 }
 
+// Each of its providers refuses; the first one's reason is told.
+static void refuse_everywhere(struct request *request) {
+    struct leg *leg = request->legs;
+    while (leg->is_closed || (would_admit(leg, now_of(request)) && has_budget(request, leg, 0)))
+        leg++;
+    request->leg = would_admit(leg, now_of(request)) ? leg : NULL;
+    if (request->leg)
+        end_for_budget(request);
+    else
+        refuse(request, FAILURE_BREAKER_OPEN,
+               "the breakers of all providers of this route are open; nothing was sent");
+}
+
 static void find_first_leg(struct request *request) {
     struct route_choice choice = choose(request, NULL, NULL);
     if (choice.found)
         request->leg = &request->legs[choice.member];
     else if (choice.all_refused)
-        refuse(request, FAILURE_BREAKER_OPEN,
-               "the breakers of all providers of this route are open; nothing was sent");
+        refuse_everywhere(request);
     else
         refuse(request, FAILURE_RATE_LIMIT,
                "no provider of this route can be asked now: see the status of each");
@@ -258,6 +290,10 @@ static void refuse_to_rest(struct request *request) {
 }
 
 static void join_first_queue(struct request *request) {
+    if (!has_budget(request, request->leg, 0)) {
+        end_for_budget(request);
+        return;
+    }
     if (!has_room(request->leg->target)) {
         refuse(request, FAILURE_RATE_LIMIT, "too many requests wait here already");
         return;
@@ -287,7 +323,12 @@ void course_begin(struct request *request) {
 }
 
 static void move_to(struct request *request, struct leg *leg) {
-    if (leg == request->leg) return;
+    struct leg *left = request->leg;
+    if (leg == left) return;
+    if (left->failure) {
+        note_cause(request, left->failure);
+        leg_leave(request, left, left->failure, false);
+    }
     request->leg = leg;
     if (request->attempt_count) set_method(request, request->reconnects > 0);
 }
@@ -310,23 +351,28 @@ void course_wait_is_longer(struct request *request) {
     if (rests_too_long(request)) refuse_to_rest(request);
 }
 
-// The breaker may have opened, or closed, while the request waited.
+static bool goes_elsewhere(struct request *request) {
+    if (!is_route(request)) return false;
+    struct route_choice choice = choose(request, NULL, NULL);
+    if (!choice.found) return false;
+    move_to(request, &request->legs[choice.member]);
+    queue_join(request, request->attempt_count > 0);
+    queue_release(request->leg->target);
+    return true;
+}
+
+// The breaker may have opened, or closed, and the budget been spent while the request waited.
 void course_go_on(struct request *request) {
     struct leg *leg = request->leg;
-    if (leg_is_admitted(request, leg)) {
+    bool has_means = has_budget(request, leg, 0);
+    if (has_means && leg_is_admitted(request, leg)) {
         attempt_start(request);
         return;
     }
-    if (is_route(request)) {
-        struct route_choice choice = choose(request, NULL, NULL);
-        if (choice.found) {
-            move_to(request, &request->legs[choice.member]);
-            queue_join(request, request->attempt_count > 0);
-            queue_release(request->leg->target);
-            return;
-        }
-    }
-    if (leg->failure)
+    if (goes_elsewhere(request)) return;
+    if (!has_means)
+        end_for_budget(request);
+    else if (leg->failure)
         finish(request, leg->failure);
     else
         refuse(request, FAILURE_BREAKER_OPEN,
@@ -365,7 +411,10 @@ static struct retry_decision decide(struct request *request, struct leg *leg,
     if (request->attempt_count >= ATTEMPTS_MAX) policy.max_attempts = spent.made;
     struct retry_decision decision =
         retry_decide(&policy, failure, &spent, now_of(request), &request->provider->engine->random);
-    if (decision.verdict == RETRY_GIVE_UP || decision.reason == RETRY_FRESH) return decision;
+    if (decision.verdict == RETRY_GIVE_UP) return decision;
+    if (!has_budget(request, leg, decision.delay_ns))
+        return (struct retry_decision){ RETRY_GIVE_UP, RETRY_BUDGET_SPENT, 0 };
+    if (decision.reason == RETRY_FRESH) return decision;
     bool has_gained = broke && request->idle_reconnects <= 1;
     double cost = retry_budget_cost(failure, has_gained);
     if (!retry_budget_take(&leg->target->budget, cost, now_of(request))) {
@@ -388,7 +437,10 @@ static void note_limit(struct request *request, struct leg *leg, const struct fa
 static void give_up(struct request *request, const struct failure *failure,
                     enum retry_reason reason) {
     attempt_newest(request)->delay_reason = reason;
-    finish(request, failure);
+    if (reason == RETRY_BUDGET_SPENT && !is_route(request))
+        end_for_budget(request);
+    else
+        finish(request, failure);
 }
 
 // Not the request is at fault, nor the provider: it does not take this way of going on.

@@ -29,6 +29,7 @@ struct provider *provider_create(struct engine *engine, struct endpoint *endpoin
     model_states_init(&provider->models, &config->breaker);
     pacer_init(&provider->pacer, &pacer_default);
     retry_budget_init(&provider->budget, &config->retry_budget, engine_now_ns(engine));
+    quota_init(&provider->quota, &config->quota, engine_wall_ns(engine));
     stats_init(&provider->stats);
     timer_init(&provider->release_timer, queue_release_timer, provider);
     alerts_init(&provider->alerts, &alert_limits_default);
@@ -52,12 +53,14 @@ void provider_change(struct provider *provider, struct endpoint *endpoint,
     bool has_moved = strcmp(provider->endpoint->base_url, endpoint->base_url) != 0;
     model_states_set_policy(&provider->models, &config->breaker);
     provider->budget.policy = &config->retry_budget;
+    quota_set_policy(&provider->quota, &config->quota, engine_wall_ns(provider->engine));
     provider->config = config;
     provider->key_problem = endpoint->setup.key_problem;
     settings_release(provider->settings);
     provider->settings = settings;
     endpoint_release(provider->endpoint);
     provider->endpoint = endpoint;
+    tell_spending(provider);
     if (!has_moved) return;
     request_release(provider->listing);
     provider->listing = NULL;
@@ -144,6 +147,7 @@ enum failure_class provider_admits(const struct provider *provider) {
     if (provider->key_problem) return FAILURE_AUTH;
     if (provider->members) return route_admits(provider);
     if (!breaker_admits(provider)) return FAILURE_BREAKER_OPEN;
+    if (!spending_allows(provider, 0)) return FAILURE_BUDGET;
     return has_room(provider) ? FAILURE_NONE : FAILURE_RATE_LIMIT;
 }
 
@@ -192,6 +196,7 @@ const char *provider_state_name(const struct provider *provider) {
     if (provider->members) return route_state_name(provider);
     if (!breaker_admits(provider)) return "down";
     if (pacer_hold_left_ns(&provider->pacer, now_ns) > 0) return "rate_limited";
+    if (!spending_allows(provider, 0)) return "rate_limited"; // by the user's own limit
     const struct model_state *model = provider_model_state(provider);
     if (!model) return "ok";
     bool is_closed = breaker_state_at(&model->breaker, now_ns) == BREAKER_CLOSED;

@@ -15,7 +15,8 @@ const char *provider_name(const struct provider *provider);
 const struct provider_config *provider_config(const struct provider *provider);
 
 /* Would a new prompt be taken now? FAILURE_NONE, or the class of the refusal: auth (no key),
- * breaker_open, rate_limit (too many in flight and queued). Changes nothing. */
+ * breaker_open, budget (the user's own is spent), rate_limit (too many in flight and queued).
+ * Changes nothing. */
 enum failure_class provider_admits(const struct provider *provider);
 
 /* Defaults for new requests: the files model, system and options.json. Text is without a trailing

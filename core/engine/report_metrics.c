@@ -229,6 +229,17 @@ static bool raised(const struct engine *engine, struct bytes *out) {
     return f.ok;
 }
 
+static bool budgets(const struct engine *engine, struct bytes *out) {
+    struct family f = family(out, "askfs_budget_spent_ratio", "gauge",
+                             "Spent share of the user's own budget of this period.");
+    EACH_PROVIDER(engine, provider) {
+        for (enum quota_kind kind = QUOTA_REQUESTS; kind < QUOTA_KINDS; kind++)
+            sample(&f, "", quota_spent_ratio(&provider->quota, kind, engine_wall_ns(engine)),
+                   "provider", provider_name(provider), "budget", quota_kind_name(kind), NULL);
+    }
+    return f.ok;
+}
+
 static bool tokens(const struct engine *engine, struct bytes *out) {
     struct family f =
         family(out, "askfs_tokens_total", "counter", "Tokens as the providers counted them.");
@@ -306,6 +317,7 @@ bool report_metrics(const struct engine *engine, struct bytes *out) {
                     offsetof(struct stats, failed_by_class), FAILURE_NONE + 1) &&
            retries(engine, out) && breaker_state(engine, out) && breaker_transitions(engine, out) &&
            reconnects(engine, out) && numbers(engine, out) && provider_info(engine, out) &&
-           provider_states(engine, out) && raised(engine, out) && tokens(engine, out) &&
-           histograms(engine, out) && answers(&engine->stores, out) && program(engine, out);
+           provider_states(engine, out) && raised(engine, out) && budgets(engine, out) &&
+           tokens(engine, out) && histograms(engine, out) && answers(&engine->stores, out) &&
+           program(engine, out);
 }

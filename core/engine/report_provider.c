@@ -15,6 +15,18 @@ static bool line_last_error(const struct provider *provider, struct bytes *out) 
            report_time(out, "last_error_at", last ? last->wall_ns : -1);
 }
 
+static bool lines_budget(const struct provider *provider, struct bytes *out) {
+    const struct quota *quota = &provider->quota;
+    int64_t wall_ns = engine_wall_ns(provider->engine);
+    int64_t resets_at_ns = quota_resets_at_ns(quota, wall_ns);
+    return report_count(out, "budget_requests_left",
+                        (int64_t)quota_left(quota, QUOTA_REQUESTS, wall_ns)) &&
+           report_count(out, "budget_tokens_left",
+                        (int64_t)quota_left(quota, QUOTA_TOKENS, wall_ns)) &&
+           report_number(out, "budget_money_left", quota_left(quota, QUOTA_MONEY, wall_ns)) &&
+           report_time(out, "budget_resets_at", resets_at_ns == TIME_NEVER ? -1 : resets_at_ns);
+}
+
 static enum breaker_state forced_state(const struct provider *provider) {
     bool is_open = provider->models.commanded && provider->models.command == BREAKER_FORCE_OPEN;
     return is_open ? BREAKER_OPEN : BREAKER_CLOSED;
@@ -81,7 +93,7 @@ bool report_provider_status(const struct provider *provider, struct bytes *out) 
            report_ms(out, "ttft_p95_ms", recent_quantile_ms(&stats->ttft_recent, 0.95)) &&
            report_count(out, "tokens_in", (int64_t)stats->input_tokens) &&
            report_count(out, "tokens_out", (int64_t)stats->output_tokens) &&
-           line_last_error(provider, out);
+           line_last_error(provider, out) && lines_budget(provider, out);
 }
 
 static bool is_forced(const struct provider *provider) {

@@ -22,6 +22,11 @@ bool report_ms(struct bytes *out, const char *key, double ms) {
     return bytes_printf(out, "%s: %.3f\n", key, ms);
 }
 
+bool report_number(struct bytes *out, const char *key, double value) {
+    if (value < 0) return report_text(out, key, "");
+    return bytes_printf(out, "%s: %.6f\n", key, value);
+}
+
 bool report_time(struct bytes *out, const char *key, int64_t wall_ns) {
     if (wall_ns < 0) return report_text(out, key, "");
     char text[TIME_TEXT_SIZE];

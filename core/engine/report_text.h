@@ -15,7 +15,9 @@ bool report_text(struct bytes *out, const char *key, const char *value);
 bool report_count(struct bytes *out, const char *key, int64_t value);         /* -1: not known */
 bool report_seconds(struct bytes *out, const char *key, int64_t duration_ns); /* TIME_NEVER: "-" */
 bool report_ms(struct bytes *out, const char *key, double ms);                /* -1: not known */
-bool report_time(struct bytes *out, const char *key, int64_t wall_ns);        /* -1: not known */
+bool report_number(struct bytes *out, const char *key,
+                   double value); /* six places; -1: not known */
+bool report_time(struct bytes *out, const char *key, int64_t wall_ns); /* -1: not known */
 
 /* The file error: what failed, what was said, what to do. */
 bool report_failure(struct bytes *out, const struct failure *failure, const char *request_id,

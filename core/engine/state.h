@@ -15,6 +15,7 @@
 #include "core/policy/alerts.h"
 #include "core/policy/budget.h"
 #include "core/policy/pacer.h"
+#include "core/policy/quota.h"
 #include "core/policy/recovery.h"
 #include "core/providers/wire.h"
 #include "core/stream/seam.h"
@@ -61,6 +62,7 @@ struct provider {
     struct model_states models;
     struct pacer pacer;
     struct retry_budget budget;
+    struct quota quota;         /* the user's own budget */
     struct fault_rules *faults; /* NULL: none were ever asked for */
     struct alerts alerts;
     struct timer alert_timer;   /* when time alone may end an alert */
@@ -109,6 +111,7 @@ struct attempt {
     enum retry_reason delay_reason;
     struct failure *failure; /* NULL: ok, or under way */
     struct usage usage;
+    bool holds_budget;         /* under way, and noted as such in the target's quota */
     char *provider_request_id; /* NULL: not told */
 };
 
@@ -299,6 +302,16 @@ void attempt_watch(struct request *request, enum phase phase, int64_t from_ns, i
 /* The same for the phases of a stream, whose limits move with what comes. */
 void attempt_watch_stream(struct request *request, enum phase phase);
 
+/* spending.c: the user's own budget of a provider */
+/* An attempt that may cost was sent; each attempt has ended, and its usage is known. */
+void spending_note_sent(struct attempt *attempt);
+void spending_note_ended(struct attempt *attempt, enum billed billed);
+/* May an attempt that costs be sent after this delay? */
+bool spending_allows(const struct provider *provider, int64_t delay_ns);
+int64_t spending_resets_in_ns(const struct provider *provider); /* TIME_NEVER: no limit */
+/* What a request fails with when its leg's budget is spent. */
+void spending_failure(const struct leg *leg, struct failure *failure_out);
+
 /* answer.c: what an attempt brings, on its way to the readers */
 bool answer_begin(
     struct request *request); /* before an attempt: a seam, or none; false: no memory */
@@ -314,7 +327,9 @@ void tell_attempt_ended(const struct request *request, const struct failure *fai
 /* After the next attempt was planned; broke: it goes on from a broken stream. */
 void tell_going_on(const struct request *request, const struct failure *failure, bool broke);
 void tell_seam_refused(const struct request *request, const char *problem);
-void tell_budget_denied(const struct request *request);
+void tell_budget_denied(const struct request *request);   /* of retries */
+void tell_spending_denied(const struct request *request); /* its leg's budget is spent */
+void tell_spending(struct provider *provider);            /* it, or its limits, changed */
 void tell_pause(const struct request *request);
 void tell_request_ended(const struct request *request);
 /* said: what health_note_breaker was told; NULL: time alone. */

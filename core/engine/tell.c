@@ -51,6 +51,13 @@ static void look_at_rates(struct provider *provider) {
     double left = budget_left(&provider->budget, now_ns);
     tell_alert(provider, alerts_note_retry_budget(&provider->alerts, false, left, &change),
                &change);
+    tell_spending(provider);
+}
+
+void tell_spending(struct provider *provider) {
+    struct alert_change change;
+    double spent = quota_most_spent_ratio(&provider->quota, engine_wall_ns(provider->engine));
+    tell_alert(provider, alerts_note_budget(&provider->alerts, spent, &change), &change);
 }
 
 void tell_alert_timer(void *owner) {
@@ -89,6 +96,7 @@ void tell_attempt_ended(const struct request *request, const struct failure *fai
     };
     event_attempt_ended(events_of(request), wall_of(request), &subject, &end);
     tell_key(attempt->target, class);
+    tell_spending(attempt->target);
 }
 
 void tell_going_on(const struct request *request, const struct failure *failure, bool broke) {
@@ -121,6 +129,16 @@ void tell_budget_denied(const struct request *request) {
     double left = budget_left(&target->budget, engine_now_ns(target->engine));
     event_budget_denied(events_of(request), wall_of(request), &subject, "retry", left);
     tell_alert(target, alerts_note_retry_budget(&target->alerts, true, left, &change), &change);
+}
+
+void tell_spending_denied(const struct request *request) {
+    const struct leg *leg = request->leg;
+    const struct provider *target = leg->target;
+    int64_t wall_ns = wall_of(request);
+    struct event_subject subject = { request->id, provider_name(target), leg->settings->model };
+    enum quota_kind lacking;
+    if (quota_allows(&target->quota, wall_ns, &lacking)) return;
+    event_budget_denied(events_of(request), wall_ns, &subject, quota_kind_name(lacking), 0);
 }
 
 void tell_pause(const struct request *request) {

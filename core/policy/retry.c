@@ -6,7 +6,8 @@ const char *retry_reason_name(enum retry_reason reason) {
     static const char *const names[] = { "backoff",       "told",           "fresh",
                                          "not_retryable", "attempts_spent", "told_too_long",
                                          "deadline",      "no_budget",      "repair",
-                                         "elsewhere",     "other_method",   "no_method" };
+                                         "elsewhere",     "other_method",   "no_method",
+                                         "budget_spent" };
     return names[reason];
 }
 

@@ -50,7 +50,8 @@ enum retry_reason {
     RETRY_REPAIR,       /* at once, free: without what the provider does not take */
     RETRY_ELSEWHERE,    /* at once, at another provider of the route */
     RETRY_OTHER_METHOD, /* at once: another way to go on from what was delivered */
-    RETRY_NO_METHOD     /* there is no way to go on from what was delivered */
+    RETRY_NO_METHOD,    /* there is no way to go on from what was delivered */
+    RETRY_BUDGET_SPENT  /* the user's own budget, core/policy/quota.h */
 };
 const char *retry_reason_name(enum retry_reason reason); /* "backoff", "told", … */
 

@@ -98,7 +98,7 @@ def keys_shown(mount):
     """Every key that config.json of a mount has, "group.name" for those in a group."""
     shown = json.loads(mount.read("config.json"))
     found = {name for name in shown if name != "providers"}
-    groups = ("retry", "retry_budget", "breaker", "timeouts")
+    groups = ("retry", "retry_budget", "budget", "prices", "breaker", "timeouts")
     for provider in shown["providers"].values():
         for name, value in provider.items():
             found |= {f"{name}.{inner}" for inner in value} if name in groups else {name}

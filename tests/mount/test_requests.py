@@ -22,7 +22,8 @@ PROVIDER_KEYS = (
     "provider type model endpoint state breaker breaker_failures breaker_retry_in_s requests_active "
     "requests_queued requests_total requests_ok requests_failed requests_cancelled attempts_total "
     "retries_total reconnects_total error_rate_5m rate_limited_for_s ttft_p50_ms ttft_p95_ms "
-    "tokens_in tokens_out last_error last_error_at"
+    "tokens_in tokens_out last_error last_error_at "
+    "budget_requests_left budget_tokens_left budget_money_left budget_resets_at"
 ).split()
 ATTEMPT_KEYS = (
     "number provider model started_at connect_ms ttft_ms total_ms http_status class bytes delay_s "

@@ -222,6 +222,14 @@ static void draw_character(struct world *world, struct character *character) {
         *rates[i] = chance(world, 0.3) ? random_unit(&world->random) * 0.5 : 0;
 }
 
+// Of its own: the schedules of all seeds are as they were before there were budgets.
+static void draw_budgets(struct world *world) {
+    struct random random = { world->random.state ^ 0xb0d9e7 };
+    for (size_t i = 0; i < UPSTREAM_PROVIDERS; i++)
+        if (random_unit(&random) < 0.2)
+            world->upstream.characters[i].budget = (uint64_t)random_between(&random, 1, 6);
+}
+
 static const char *no_environment(void *owner, const char *name) {
     (void)owner;
     (void)name;
@@ -232,8 +240,10 @@ static void add_provider(struct world *world, struct bytes *json, size_t i) {
     static const char *const apis[] = { "chat", "responses", "messages" };
     bytes_printf(json,
                  "%s\"p%zu\":{\"type\":\"sim\",\"api\":\"%s\",\"model\":\"m\","
-                 "\"base_url\":\"http://127.0.0.1:%d/v1\"}",
-                 i ? "," : "", i, apis[world->upstream.characters[i].wire], upstream_port(i));
+                 "\"base_url\":\"http://127.0.0.1:%d/v1\","
+                 "\"budget\":{\"requests\":%llu,\"period\":1e9}}",
+                 i ? "," : "", i, apis[world->upstream.characters[i].wire], upstream_port(i),
+                 (unsigned long long)world->upstream.characters[i].budget);
 }
 
 static bool configure(struct world *world) {
@@ -268,6 +278,7 @@ static bool configure(struct world *world) {
 static bool build(struct world *world) {
     for (size_t i = 0; i < UPSTREAM_PROVIDERS; i++)
         draw_character(world, &world->upstream.characters[i]);
+    draw_budgets(world);
     if (!configure(world)) return false;
     struct engine_parts parts = { .clock = &world->clock,
                                   .timers = &world->timers,

@@ -20,6 +20,8 @@ struct exchange {
     void *owner;
     struct timer timer;
     enum part part;
+    size_t which; /* provider */
+    bool is_paid; /* a prompt */
     bool never_connects, never_answers;
     enum transport_end refusal; /* TRANSPORT_OK: connects */
     int status;
@@ -79,6 +81,14 @@ static void again_in(struct exchange *exchange, int64_t wait_ns) {
               time_after(exchange->upstream->clock->now_ns, wait_ns));
 }
 
+static void charge(struct exchange *exchange) {
+    struct upstream *upstream = exchange->upstream;
+    uint64_t budget = upstream->characters[exchange->which].budget;
+    if (!exchange->is_paid || exchange->status != 200) return;
+    if (++upstream->answers_begun[exchange->which] > budget && budget)
+        upstream->wrong = "more was asked for than the budget allows";
+}
+
 static void send_headers(struct exchange *exchange) {
     struct header headers[2];
     size_t count = 0;
@@ -89,6 +99,7 @@ static void send_headers(struct exchange *exchange) {
         headers[count++] =
             (struct header){ slice_of("retry-after"), slice_of(exchange->retry_after) };
     exchange->part = PART_BODY;
+    charge(exchange);
     again_in(exchange, exchange->gap_ns);
     exchange->events->headers(exchange->owner, exchange->status, headers, count);
 }
@@ -279,6 +290,7 @@ static void cast(struct exchange *exchange, const struct transfer_request *reque
     size_t after = 0;
     assert(which < UPSTREAM_PROVIDERS);
     exchange->status = 200;
+    exchange->which = which;
     bool is_get = is_resume(request->url, &number, &after) || strstr(request->url, "/models");
     if (is_get != !request->body.data) upstream->wrong = "the wrong HTTP method";
     if (is_resume(request->url, &number, &after)) {
@@ -301,6 +313,7 @@ static void cast(struct exchange *exchange, const struct transfer_request *reque
             return;
         }
         note_prompt(upstream, asked.prompt);
+        exchange->is_paid = true;
         answer_prompt(exchange, character, &asked);
     }
     choose_faults(exchange, character);

@@ -34,6 +34,7 @@ struct character {
     double malformed_rate;
     double slow_rate;
     bool tells_retry_after;
+    uint64_t budget; /* answers that its user wants to pay for; 0: any number */
 };
 
 enum { UPSTREAM_PROVIDERS = 3, UPSTREAM_PROMPTS = 8, UPSTREAM_STORED = 64 };
@@ -58,7 +59,8 @@ struct upstream {
     size_t under_way;
     uint64_t started; /* POSTs and resumes; neither listings nor cancels */
     uint64_t started_for[UPSTREAM_PROMPTS];
-    bool forbidden[UPSTREAM_PROMPTS]; /* cancelled or ended: nothing may be sent for it */
+    uint64_t answers_begun[UPSTREAM_PROVIDERS]; /* that are paid for */
+    bool forbidden[UPSTREAM_PROMPTS];           /* cancelled or ended: nothing may be sent for it */
     struct stored stored[UPSTREAM_STORED];
     size_t stored_count;
     const char *wrong; /* first thing that must never happen; NULL: all is well */

@@ -66,8 +66,9 @@ static void test_reasons_have_names(void **state) {
     static const char *const names[] = { "backoff",       "told",           "fresh",
                                          "not_retryable", "attempts_spent", "told_too_long",
                                          "deadline",      "no_budget",      "repair",
-                                         "elsewhere",     "other_method",   "no_method" };
-    for (int i = 0; i <= RETRY_NO_METHOD; i++)
+                                         "elsewhere",     "other_method",   "no_method",
+                                         "budget_spent" };
+    for (int i = 0; i <= RETRY_BUDGET_SPENT; i++)
         assert_string_equal(retry_reason_name(i), names[i]);
 }
 

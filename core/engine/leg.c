@@ -69,6 +69,44 @@ bool leg_is_admitted(struct request *request, struct leg *leg) {
     return true;
 }
 
+// ---- what it could do ----
+
+const struct retry_policy *leg_retry_policy(const struct leg *leg) {
+    return &leg->target->config->retry;
+}
+
+bool leg_has_room(const struct leg *leg) {
+    const struct provider *target = leg->target;
+    return target->queue.count < (size_t)target->config->max_queued ||
+           target->in_flight < (size_t)target->config->max_in_flight;
+}
+
+bool leg_would_be_admitted(const struct leg *leg, int64_t now_ns) {
+    const struct model_state *model =
+        leg->model ? leg->model : model_states_find(&leg->target->models, leg->settings->model);
+    if (!model) return true;
+    if (leg->has_permit && leg->permit.generation == model->breaker.generation) return true;
+    return breaker_would_allow(&model->breaker, now_ns);
+}
+
+bool leg_has_window(const struct request *request, const struct leg *leg) {
+    int64_t window = leg->target->config->context_window;
+    return window == 0 || window > request->window_outgrown;
+}
+
+bool leg_rests_past_deadline(const struct request *request, const struct leg *leg) {
+    int64_t now_ns = engine_now_ns(leg->target->engine);
+    int64_t pause_ns = pacer_pause_left_ns(&leg->target->pacer, now_ns);
+    return pause_ns > 0 && time_after(now_ns, pause_ns) >= request->deadline_ns;
+}
+
+bool leg_has_budget(const struct request *request, const struct leg *leg, int64_t delay_ns) {
+    bool is_free = request_is_delivered(request) && method_at(request, leg) == RECOVERY_CURSOR;
+    return request->is_listing || is_free || spending_allows(leg->target, delay_ns);
+}
+
+// ---- the end ----
+
 static void give_permit_back(struct leg *leg, const struct failure *failure, bool is_neutral) {
     struct engine *engine = leg->target->engine;
     int64_t now_ns = engine_now_ns(engine);

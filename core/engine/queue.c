@@ -51,7 +51,7 @@ void queue_release(struct provider *provider) {
             break;
         }
         queue_leave(request);
-        course_go_on(request);
+        admission_go_on(request);
     }
     provider->releasing = false;
 }
@@ -65,7 +65,7 @@ void queue_disperse(struct provider *provider) {
         struct request *next;
         for (struct request *each = provider->queue.first[again]; each; each = next) {
             next = each->queue_next;
-            course_wait_is_longer(each);
+            admission_wait_is_longer(each);
         }
     }
 }

@@ -135,7 +135,7 @@ void request_begin(struct request *request) {
     if (!request->is_listing) provider->active++;
     if (request->deadline_ns != TIME_NEVER)
         timer_arm(provider->engine->parts.timers, &request->total_timer, request->deadline_ns);
-    course_begin(request);
+    admission_begin(request);
 }
 
 // ---- the end ----
@@ -299,6 +299,10 @@ struct usage request_usage(const struct request *request) {
         add_tokens(&usage.output_tokens, told->output_tokens);
     }
     return usage;
+}
+
+bool request_is_of_route(const struct request *request) {
+    return request->provider->members != NULL;
 }
 
 bool request_is_delivered(const struct request *request) {

@@ -17,6 +17,7 @@
 #include "core/policy/pacer.h"
 #include "core/policy/quota.h"
 #include "core/policy/recovery.h"
+#include "core/policy/route.h"
 #include "core/providers/wire.h"
 #include "core/stream/seam.h"
 
@@ -261,20 +262,51 @@ bool legs_create(struct request *request); /* false: no memory */
 void legs_destroy(struct request *request);
 /* Asks the breaker, unless its permit still holds. False: it is open. */
 bool leg_is_admitted(struct request *request, struct leg *leg);
+/* The same question without asking for a permit. */
+bool leg_would_be_admitted(const struct leg *leg, int64_t now_ns);
+bool leg_has_room(const struct leg *leg); /* for one more that waits or runs */
+/* What was too long for one provider is asked only of a larger one, or one that nobody knows. */
+bool leg_has_window(const struct request *request, const struct leg *leg);
+/* Does the key of this provider rest for longer than the request has time? */
+bool leg_rests_past_deadline(const struct request *request, const struct leg *leg);
+/* May another attempt be paid after this delay? To take up a response where it broke off is free.
+ */
+bool leg_has_budget(const struct request *request, const struct leg *leg, int64_t delay_ns);
+const struct retry_policy *leg_retry_policy(const struct leg *leg);
 /* The request goes elsewhere, or ends: tells the breaker and the statistics. failure NULL: it was
  * answered here. is_neutral: it was stopped, which says nothing about the provider. */
 void leg_leave(struct request *request, struct leg *leg, const struct failure *failure,
                bool is_neutral);
 void leg_note_failure(struct request *request, struct leg *leg, const struct failure *failure);
 
-/* course.c: what becomes of a request next */
-void course_begin(struct request *request);
-void course_go_on(struct request *request); /* its turn in the queue has come */
+/* method.c: ways of going on from what was delivered */
+/* RECOVERY_NONE: there is none. */
+enum recovery_method method_at(const struct request *request, const struct leg *leg);
+/* Delivered text is gone on from; text that nobody saw, or none, is asked for again. */
+bool method_can_go_on(const struct request *request, const struct leg *leg);
+/* What the provider does not take is left out from now on; that is no retry. */
+bool method_learns(struct request *request, struct leg *leg, const struct failure *failure);
+/* Not the request is at fault, nor the provider: it does not take this way of going on. */
+bool method_is_refused(const struct request *request, const struct failure *failure);
+
+/* admission.c: from the prompt, or from a wait, to the next attempt */
+void admission_begin(struct request *request);
+void admission_go_on(struct request *request); /* its turn in the queue has come */
 /* It waits in a queue whose key rests for longer now: another may be better, or none. */
-void course_wait_is_longer(struct request *request);
+void admission_wait_is_longer(struct request *request);
+/* Who of a route is asked next; see route_choose. */
+struct route_choice admission_choose(const struct request *request, const struct failure *failed,
+                                     const struct retry_decision *same);
+void admission_end_for_budget(struct request *request); /* its leg's budget is spent */
+
+/* course.c: what becomes of a request after an attempt */
 void course_retry_is_due(struct request *request);
 void course_attempt_failed(struct request *request, const struct failure *failure);
 void course_complete(struct request *request); /* the decoder has it all */
+void course_finish(struct request *request, const struct failure *failure); /* it has failed */
+void course_note_cause(struct request *request, const struct failure *failure);
+/* What the next attempt is, and what may be forgotten for it; broke: a stream did. */
+void course_set_method(struct request *request, bool broke);
 
 /* request.c */
 struct request *request_create(struct provider *provider);
@@ -284,7 +316,8 @@ void request_begin(struct request *request);
 /* The end, exactly once. failure NULL: done. Copies it. */
 void request_end(struct request *request, enum request_state state, const struct failure *failure);
 struct usage request_usage(const struct request *request); /* of all attempts, as far as told */
-bool request_is_delivered(const struct request *request);  /* a reader was given a byte of it */
+bool request_is_of_route(const struct request *request);
+bool request_is_delivered(const struct request *request); /* a reader was given a byte of it */
 void request_fail_with_us(struct request *request, enum failure_class class, const char *message);
 
 /* attempt.c */

@@ -6,6 +6,7 @@
 #include "core/base/text.h"
 #include "core/engine/fault_target.h"
 #include "core/engine/state.h"
+#include "core/policy/failure_hide.h"
 
 enum { HEADERS_JUDGED_MAX = 128 };
 
@@ -120,6 +121,7 @@ static void note_request_id(struct request *request, const struct header *header
         if (attempt->provider_request_id || !slice_equals_nocase(header->name, names[i])) continue;
         char shown[96];
         text_printable(shown, sizeof(shown), header->value);
+        failure_hide_text(shown, endpoint_key(request->endpoint));
         attempt->provider_request_id = strdup(shown);
     }
 }

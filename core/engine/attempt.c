@@ -53,7 +53,7 @@ static void leave_flight(struct request *request) {
     if (!request->in_flight) return;
     request->in_flight = false;
     struct provider *target = request->leg->target;
-    target->in_flight--;
+    queue_leave_flight(target);
     pacer_note_ended(&target->pacer, &request->ticket);
 }
 
@@ -421,7 +421,7 @@ void attempt_start(struct request *request) {
     request_keep(request); // until the transfer is over
     if (!request->is_listing) {
         request->in_flight = true;
-        target->in_flight++;
+        queue_enter_flight(target);
         pacer_note_sent(&target->pacer, &request->ticket, now_of(request), &target->engine->random);
     }
     request->state = REQUEST_CONNECTING;

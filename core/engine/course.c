@@ -166,8 +166,7 @@ void course_retry_is_due(struct request *request) {
 // ---- which provider ----
 
 static bool has_room(const struct provider *target) {
-    return target->queue.count < (size_t)target->config->max_queued ||
-           target->in_flight < (size_t)target->config->max_in_flight;
+    return target->queue.count < (size_t)target->config->max_queued || queue_has_room(target);
 }
 
 // Who was asked already is let in whatever waits there.

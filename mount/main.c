@@ -1,6 +1,7 @@
 /* askfs: options in, a mounted tree out. The whole life of the program is in main. */
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <signal.h>
 #include <stdio.h>
@@ -54,10 +55,21 @@ struct program {
     char problem[1024];
 };
 
+// Started without them (cron, <&-), the mount's own descriptors would take their numbers, and be
+// closed in their place when we go to the background.
+static void hold_standard_descriptors(void) {
+    int descriptor;
+    do
+        descriptor = open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor > STDERR_FILENO) close(descriptor);
+}
+
 // No key may end in a core dump, and each stream needs a descriptor.
 static void prepare_process(void) {
     struct rlimit none = { 0, 0 };
     struct rlimit files;
+    hold_standard_descriptors();
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

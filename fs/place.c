@@ -124,6 +124,17 @@ void follower_finish(struct follower *follower) {
     follower->request = NULL;
 }
 
+bool follower_awaits_one(const struct follower *follower) {
+    const struct writer *writer = follower->writer;
+    return writer && !writer->older && !writer->newer;
+}
+
+void follower_look_back(struct follower *follower, const struct node *node) {
+    struct request *request = node_request(node);
+    leave_writer(follower);
+    if (request) follower_follow(follower, request);
+}
+
 bool follower_has_ended(const struct follower *follower) {
     if (follower->request) return request_has_ended(follower->request);
     return !follower->writer;

@@ -48,6 +48,10 @@ void follower_init(struct follower *follower, void (*changed)(void *owner), void
 bool follower_bind(struct follower *follower, struct place *place, const struct node *node);
 void follower_follow(struct follower *follower, struct request *request);
 void follower_finish(struct follower *follower);
+/* Is it one writer alone that it waits for? */
+bool follower_awaits_one(const struct follower *follower);
+/* It waits no longer for its writer, and follows what was asked before. */
+void follower_look_back(struct follower *follower, const struct node *node);
 
 /* Nothing more will come. */
 bool follower_has_ended(const struct follower *follower);

@@ -1,6 +1,8 @@
 #include "fs/process.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,4 +81,46 @@ enum process_signals process_signals(pid_t thread) {
     if (thread <= 0) return PROCESS_SIGNAL;
     char text[4096];
     return process_status_signals(read_proc(thread, "status", text, sizeof(text)));
+}
+
+// What stands behind name in a text of "name:\tvalue" lines; NULL: no such line.
+static const char *find_value(struct slice text, const char *name) {
+    const char *line = text.length ? strstr(text.data, name) : NULL;
+    return line ? line + strlen(name) : NULL;
+}
+
+bool process_status_is_alone(struct slice status_text) {
+    const char *threads = find_value(status_text, "\nThreads:");
+    return threads && strtoul(threads, NULL, 10) == 1;
+}
+
+bool process_fdinfo_writes(struct slice fdinfo_text, uint64_t inode) {
+    const char *flags = find_value(fdinfo_text, "\nflags:");
+    const char *number = find_value(fdinfo_text, "\nino:");
+    if (!flags || !number || strtoumax(number, NULL, 10) != inode) return false;
+    return (strtoul(flags, NULL, 8) & O_ACCMODE) != O_RDONLY;
+}
+
+static bool has_open_for_writing(pid_t thread, uint64_t inode) {
+    char path[48];
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)thread);
+    DIR *directory = opendir(path);
+    bool found = false;
+    if (!directory) return false;
+    for (struct dirent *each; !found && (each = readdir(directory));) {
+        char name[48];
+        char text[1024];
+        if (each->d_name[0] == '.') continue;
+        snprintf(name, sizeof(name), "fdinfo/%.20s", each->d_name);
+        found = process_fdinfo_writes(read_proc(thread, name, text, sizeof(text)), inode);
+    }
+    closedir(directory);
+    return found;
+}
+
+bool process_holds_alone(pid_t thread, uint64_t inode) {
+    char text[4096];
+    if (thread <= 0) return false;
+    if (!process_status_is_alone(read_proc(thread, "status", text, sizeof(text)))) return false;
+    return has_open_for_writing(thread, inode);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "fs/errors.h"
+#include "fs/process.h"
 #include "fs/reply.h"
 #include "fs/state.h"
 
@@ -119,9 +120,22 @@ int reader_failure(struct reader *reader) {
     return error_of_failure(request_failure(reader->follower.request));
 }
 
+// "(echo Shorter:; cat response) > prompt": the reader has inherited the prompt that it would wait
+// for, and neither would ever end. What it means is the answer before.
+static void end_waiting_for_itself(struct reader *reader, struct fuse_req *request) {
+    if (!follower_awaits_one(&reader->follower)) return;
+    struct node prompt = reader->handle.node;
+    prompt.entry = layout_find(DIRECTORY_PROVIDER, "prompt");
+    if (!process_holds_alone(fuse_req_ctx(request)->pid, tree_inode(&prompt))) return;
+    follower_look_back(&reader->follower, &reader->handle.node);
+    on_change(reader); // others may read from the same open file
+}
+
 void reader_read(struct handle *handle, struct fuse_req *request, size_t size, size_t offset,
                  int flags) {
     struct reader *reader = (struct reader *)handle;
+    if (would_wait(reader, offset) && !(flags & O_NONBLOCK))
+        end_waiting_for_itself(reader, request);
     if (!would_wait(reader, offset))
         answer(reader, request, size, offset);
     else if (flags & O_NONBLOCK)

@@ -1,6 +1,7 @@
 /* askfs: options in, a mounted tree out. The whole life of the program is in main. */
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@
 #include "mount/version.h"
 
 enum { EXIT_MOUNT = 1, EXIT_USAGE = 2 };
+// The kernel's own, the loop's, a log; and lists of models and cancels beside the prompts.
+enum { FILES_OF_OUR_OWN = 32, CONNECTIONS_BESIDE_PROMPTS = 4, CONNECTIONS_MAX = 1 << 20 };
 static const int64_t farewell_ns = 2 * TIME_S;
 
 struct program {
@@ -52,10 +55,21 @@ struct program {
     char problem[1024];
 };
 
+// Started without them (cron, <&-), the mount's own descriptors would take their numbers, and be
+// closed in their place when we go to the background.
+static void hold_standard_descriptors(void) {
+    int descriptor;
+    do
+        descriptor = open("/dev/null", O_RDWR);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO);
+    if (descriptor > STDERR_FILENO) close(descriptor);
+}
+
 // No key may end in a core dump, and each stream needs a descriptor.
 static void prepare_process(void) {
     struct rlimit none = { 0, 0 };
     struct rlimit files;
+    hold_standard_descriptors();
     setrlimit(RLIMIT_CORE, &none);
     prctl(PR_SET_DUMPABLE, 0);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -64,6 +78,16 @@ static void prepare_process(void) {
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like any other
+}
+
+// How many connections the descriptors are enough for. What is beyond waits, because a provider
+// must not be taken for dead where it is we who cannot reach it.
+static size_t connections_max(void) {
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur > CONNECTIONS_MAX)
+        return CONNECTIONS_MAX;
+    size_t limit = (size_t)files.rlim_cur;
+    return limit > 2 * FILES_OF_OUR_OWN ? limit - FILES_OF_OUR_OWN : limit / 2;
 }
 
 static uint64_t random_seed(void) {
@@ -128,7 +152,9 @@ static bool build(struct program *program) {
     struct loop_parts loop = { &program->clock, &program->timers, turn_ends, program };
     program->loop = loop_create(&loop);
     if (!program->loop) return false;
-    program->http = http_create(program->loop, &program->timers, &program->clock);
+    size_t connections = connections_max();
+    program->http =
+        http_create(program->loop, &program->timers, &program->clock, (long)connections);
     if (!program->http) return false;
     struct fault_transport_parts faults = { http_transport(program->http), &program->timers,
                                             &program->clock, random_seed() };
@@ -142,6 +168,9 @@ static bool build(struct program *program) {
         .random_seed = random_seed(),
         .spill = program->spill ? spill_file_spill(program->spill) : NULL,
         .memory_max = (size_t)program->setup->config->max_memory,
+        .in_flight_max = connections > 2 * CONNECTIONS_BESIDE_PROMPTS
+                             ? connections - CONNECTIONS_BESIDE_PROMPTS
+                             : 1,
     };
     program->engine = engine_create(&engine);
     if (!program->engine) return false;

@@ -5,6 +5,7 @@
 
 #include "core/base/text.h"
 #include "core/engine/state.h"
+#include "core/policy/failure_hide.h"
 #include "core/transport/fault_target.h"
 
 enum { HEADERS_JUDGED_MAX = 128 };
@@ -55,7 +56,7 @@ static void leave_flight(struct request *request) {
     if (!request->in_flight) return;
     request->in_flight = false;
     struct provider *target = request->leg->target;
-    target->in_flight--;
+    queue_leave_flight(target);
     pacer_note_ended(&target->pacer, &request->ticket);
 }
 
@@ -124,6 +125,7 @@ static void note_request_id(struct request *request, const struct header *header
         if (attempt->provider_request_id || !slice_equals_nocase(header->name, names[i])) continue;
         char shown[96];
         text_printable(shown, sizeof(shown), header->value);
+        failure_hide_text(shown, endpoint_key(request->endpoint));
         attempt->provider_request_id = strdup(shown);
     }
 }
@@ -436,7 +438,7 @@ void attempt_start(struct request *request) {
     request_keep(request); // until the transfer is over
     if (!request->is_listing) {
         request->in_flight = true;
-        target->in_flight++;
+        queue_enter_flight(target);
         pacer_note_sent(&target->pacer, &request->ticket, now_of(request), &target->engine->random);
     }
     request->state = REQUEST_CONNECTING;

@@ -67,6 +67,16 @@ struct endpoint *endpoint_keep(struct endpoint *endpoint) {
     return endpoint;
 }
 
+struct slice endpoint_key(const struct endpoint *endpoint) {
+    static const char scheme[] = "Bearer ";
+    const char *header = endpoint->setup.secret_header;
+    const char *colon = header ? strchr(header, ':') : NULL;
+    if (!colon) return (struct slice){ 0 };
+    struct slice key = slice_trim(slice_of(colon + 1));
+    if (!slice_starts_with(key, scheme)) return key;
+    return (struct slice){ key.data + strlen(scheme), key.length - strlen(scheme) };
+}
+
 void endpoint_release(struct endpoint *endpoint) {
     if (!endpoint || --endpoint->references) return;
     free(endpoint->headers);

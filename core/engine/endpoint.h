@@ -20,4 +20,7 @@ struct endpoint *endpoint_create(const struct provider_setup *setup);
 struct endpoint *endpoint_keep(struct endpoint *endpoint);
 void endpoint_release(struct endpoint *endpoint); /* accepts NULL */
 
+/* The key alone, for hiding it where the provider says it back; empty when there is none. */
+struct slice endpoint_key(const struct endpoint *endpoint);
+
 #endif

@@ -26,8 +26,9 @@ struct engine_parts {
     struct timers *timers;       /* borrowed */
     struct transport *transport; /* borrowed */
     uint64_t random_seed;
-    struct spill *spill; /* borrowed; NULL: answers are kept in memory */
-    size_t memory_max;   /* for the text of all answers; 0: the default of store_pool.h */
+    struct spill *spill;  /* borrowed; NULL: answers are kept in memory */
+    size_t memory_max;    /* for the text of all answers; 0: the default of store_pool.h */
+    size_t in_flight_max; /* prompts at all providers at the same time; 0: no limit */
 };
 
 struct engine *engine_create(const struct engine_parts *parts);

@@ -77,8 +77,7 @@ const struct retry_policy *leg_retry_policy(const struct leg *leg) {
 
 bool leg_has_room(const struct leg *leg) {
     const struct provider *target = leg->target;
-    return target->queue.count < (size_t)target->config->max_queued ||
-           target->in_flight < (size_t)target->config->max_in_flight;
+    return target->queue.count < (size_t)target->config->max_queued || queue_has_room(target);
 }
 
 bool leg_would_be_admitted(const struct leg *leg, int64_t now_ns) {

@@ -74,7 +74,8 @@ struct slice provider_known_models(const struct provider *provider) {
     return store_read(&provider->listing->response, 0, LIST_BYTES_MAX);
 }
 
-static void ended_badly(struct request *request, const struct failure *failure) {
+static void ended_badly(struct request *request, struct failure *failure) {
+    failure_hide_secret(failure, endpoint_key(request->provider->endpoint));
     attempt_close(request, failure);
     request_end(request, REQUEST_FAILED, failure);
 }

@@ -127,8 +127,7 @@ static bool breaker_admits(const struct provider *provider) {
 
 static bool has_room(const struct provider *provider) {
     int64_t now_ns = engine_now_ns(provider->engine);
-    bool goes_on = provider->in_flight < (size_t)provider->config->max_in_flight &&
-                   pacer_would_allow(&provider->pacer, now_ns);
+    bool goes_on = queue_has_room(provider) && pacer_would_allow(&provider->pacer, now_ns);
     return goes_on || provider->queue.count < (size_t)provider->config->max_queued;
 }
 

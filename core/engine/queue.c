@@ -33,6 +33,31 @@ void queue_leave(struct request *request) {
     queue->count--;
 }
 
+static bool is_full(const struct engine *engine) {
+    return engine->parts.in_flight_max && engine->in_flight >= engine->parts.in_flight_max;
+}
+
+bool queue_has_room(const struct provider *provider) {
+    return provider->in_flight < (size_t)provider->config->max_in_flight &&
+           !is_full(provider->engine);
+}
+
+void queue_enter_flight(struct provider *provider) {
+    provider->in_flight++;
+    provider->engine->in_flight++;
+}
+
+void queue_leave_flight(struct provider *provider) {
+    struct engine *engine = provider->engine;
+    bool was_full = is_full(engine);
+    provider->in_flight--;
+    engine->in_flight--;
+    for (size_t i = 0; was_full && i < engine->provider_count; i++)
+        if (engine->providers[i]->queue.count)
+            timer_arm(engine->parts.timers, &engine->providers[i]->release_timer,
+                      engine_now_ns(engine));
+}
+
 static struct request *first_of(const struct queue *queue) {
     return queue->first[1] ? queue->first[1] : queue->first[0];
 }
@@ -42,8 +67,7 @@ void queue_release(struct provider *provider) {
     provider->releasing = true;
     int64_t now_ns = engine_now_ns(provider->engine);
     struct request *request;
-    while ((request = first_of(&provider->queue)) &&
-           provider->in_flight < (size_t)provider->config->max_in_flight) {
+    while ((request = first_of(&provider->queue)) && queue_has_room(provider)) {
         int64_t at_ns = pacer_next_ns(&provider->pacer, now_ns);
         if (at_ns > now_ns) {
             if (at_ns != TIME_NEVER)

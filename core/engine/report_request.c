@@ -30,16 +30,27 @@ static const char *model_of(const struct request *request) {
     return attempt ? attempt->settings->model : request->settings->model;
 }
 
-static bool lines_of_retry(const struct request *request, struct bytes *out) {
-    const struct attempt *attempt = attempt_newest(request);
+static int64_t wait_left_ns(const struct request *request) {
     int64_t now_ns = engine_now_ns(request->provider->engine);
-    bool waits = request->state == REQUEST_RETRYING && attempt && attempt->failure;
-    int64_t left_ns = waits && request->retry_at_ns > now_ns ? request->retry_at_ns - now_ns : 0;
+    if (request->in_queue) return pacer_hold_left_ns(&request->leg->target->pacer, now_ns);
+    bool waits = request->state == REQUEST_RETRYING && request->retry_at_ns > now_ns;
+    return waits ? request->retry_at_ns - now_ns : 0;
+}
+
+// Of a request that was never sent, why its provider lets nobody through.
+static const char *retry_reason(const struct request *request, int64_t left_ns) {
+    const struct attempt *attempt = attempt_newest(request);
+    if (request->state == REQUEST_RETRYING && attempt && attempt->failure)
+        return failure_class_name(attempt->failure->class);
+    return request->in_queue && left_ns > 0 ? failure_class_name(FAILURE_RATE_LIMIT) : "";
+}
+
+static bool lines_of_retry(const struct request *request, struct bytes *out) {
+    int64_t left_ns = wait_left_ns(request);
     return report_count(out, "attempt", request->attempt_count) &&
            report_count(out, "max_attempts", provider_of(request)->config->retry.max_attempts) &&
            report_seconds(out, "retry_in_s", left_ns) &&
-           report_text(out, "retry_reason",
-                       waits ? failure_class_name(attempt->failure->class) : "") &&
+           report_text(out, "retry_reason", retry_reason(request, left_ns)) &&
            report_text(out, "recovery", recovery_method_name(request->recovered_by)) &&
            report_count(out, "reconnects", request->reconnects);
 }

@@ -26,6 +26,7 @@ struct engine {
     struct random random;
     struct provider **providers;
     size_t provider_count;
+    size_t in_flight; /* transfers of prompts, of all providers */
     uint64_t serial_newest;
     struct request *news;       /* changed since the last flush, newest first */
     struct store_pool stores;   /* the memory of all answers */
@@ -251,7 +252,12 @@ void health_note_answer(struct provider *provider);
 /* queue.c */
 void queue_join(struct request *request, bool again); /* of its leg's target */
 void queue_leave(struct request *request);
-/* Lets requests go on as far as pacer and max_in_flight allow. */
+/* May one more be in flight, by max_in_flight and by what the process can hold open? */
+bool queue_has_room(const struct provider *provider);
+void queue_enter_flight(struct provider *provider);
+/* Where the process was full, other providers' queues hear of the room. */
+void queue_leave_flight(struct provider *provider);
+/* Lets requests go on as far as pacer and queue_has_room allow. */
 void queue_release(struct provider *provider);
 void queue_release_timer(void *owner);
 /* The key rests for longer: each request that waits here hears of it. */

@@ -467,7 +467,8 @@ static void cancel(struct transport *transport, struct transfer *transfer) {
 
 // ---- life ----
 
-struct http *http_create(struct loop *loop, struct timers *timers, struct clock *clock) {
+struct http *http_create(struct loop *loop, struct timers *timers, struct clock *clock,
+                         long connections_max) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return NULL;
     struct http *http = calloc(1, sizeof(*http));
     if (!http) goto end_curl;
@@ -484,6 +485,7 @@ struct http *http_create(struct loop *loop, struct timers *timers, struct clock 
     curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
+    curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections_max);
     curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     curl_multi_setopt(http->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS_PER_CONNECTION);
     return http;

@@ -12,8 +12,10 @@
 
 struct http;
 
-/* Borrows all three. NULL: curl cannot start. */
-struct http *http_create(struct loop *loop, struct timers *timers, struct clock *clock);
+/* Borrows all three. Past connections_max a kept one is closed for a new one, or the transfer
+ * waits. NULL: curl cannot start. */
+struct http *http_create(struct loop *loop, struct timers *timers, struct clock *clock,
+                         long connections_max);
 void http_destroy(struct http *http); /* every transfer was cancelled or is done; accepts NULL */
 struct transport *http_transport(struct http *http);
 

@@ -1,6 +1,7 @@
 """Each kind of failure: its errno, its words in error and status, and whether it was tried again."""
 
 import errno
+import os
 import socket
 import time
 
@@ -479,3 +480,16 @@ def test_a_setting_that_was_refused_is_told(fake):
     fake.mount.run("echo '{' > mount/fake/options.json")
     assert "setting_refused" in fake.mount.read("events")
     assert fake.read("options.json") == "{}\n"
+
+
+def test_a_request_that_waits_for_the_pause_of_another_says_how_long(fake, server):
+    server.error(429, headers={"Retry-After": "30"})
+    fake.write("one")
+    server.wait_for_requests(1)
+    fake.becomes(state="rate_limited")
+    fake.write("two")
+    said = fake.latest.status()
+    assert (said["state"], said["retry_reason"]) == ("queued", "rate_limit")
+    assert 25 < float(said["retry_in_s"]) <= 30
+    for record in ("latest", *os.listdir(fake / "requests")):
+        (fake / "requests" / record / "cancel").write_text("x")

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from support import programs
-from support.server import Server
+from support.server import LAST_CHUNK, Server, chat_delta, chat_end, chunk, event, stream_head
 
 KEY = "sk-secret-0123456789abcdefghij"
 
@@ -117,6 +117,31 @@ def test_a_key_is_nowhere_to_be_seen(mounted, server):
     for pid in [mount.process.pid, *children_of(mount.process.pid)]:
         for name in ("cmdline", "environ"):
             assert KEY.encode() not in pathlib.Path(f"/proc/{pid}/{name}").read_bytes(), (pid, name)
+
+
+# Most providers' keys begin like nothing in particular: only who has the key can know it again.
+PLAIN_KEY = "Zq7mXv2LrT9wKd4Pb8Ns"
+
+
+def test_a_key_that_a_provider_says_back_is_hidden_wherever_it_stands(mounted, server):
+    said = {"message": f"no access for {PLAIN_KEY}", "type": PLAIN_KEY, "code": PLAIN_KEY}
+    headers = {"x-request-id": PLAIN_KEY, "Connection": "keep-alive"}
+    config = {"type": "openai-compatible", "base_url": server.url, "model": "m",
+              "api_key": {"env": "TEST_KEY"}, "retry": {"max_attempts": 1}, "recovery": "off"}
+    mount = mounted({"fake": config, "any": {"type": "route", "providers": ["fake"]}}, TEST_KEY=PLAIN_KEY)
+    fake = mount / "fake"
+    server.error(401, {"error": said}, headers)
+    assert fake.fails("a reply")[1] == errno.EACCES
+    server.plays(stream_head(), chunk(event({"error": said})), LAST_CHUNK)
+    assert fake.fails("an event")[1]
+    server.plays(stream_head(), chunk(event("{" + PLAIN_KEY)), LAST_CHUNK)
+    assert fake.fails("what is no JSON")[1] == errno.EPROTO
+    server.plays(stream_head(x_request_id=PLAIN_KEY), chunk(chat_delta("ok")), chunk(chat_end()), LAST_CHUNK)
+    assert fake.ask("a good answer") == "ok"
+    server.error(403, {"error": said}, headers)
+    assert (mount / "any").fails("a route")[1] == errno.EPERM
+    seen = [path for path, data in every_file_of(mount) if PLAIN_KEY.encode() in data]
+    assert seen == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -98,6 +98,18 @@ def test_the_daemon_holds_neither_terminal_nor_directory(place, folder):
     eventually(lambda: is_gone(place))
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors_are_nobodys_sockets(place, folder, closed):
+    home = programs.environment(folder)
+    command = ["bash", "-c", f'exec "$@" {closed}', "askfs", programs.ASKFS, place]
+    assert subprocess.run(command, env=home, check=False, timeout=30).returncode == 0
+    assert (place / "version").exists()
+    ask = f"echo hi > {place}/sim/prompt && cat {place}/sim/response"
+    assert subprocess.run(["bash", "-c", ask], check=True, capture_output=True).stdout
+    subprocess.run(["fusermount3", "-u", place], check=True)
+    eventually(lambda: is_gone(place))
+
+
 def test_a_relative_mount_point_works_in_the_background(place, folder):
     assert run_askfs(folder, "ask").returncode == 0
     assert (place / "version").exists()

@@ -93,6 +93,21 @@ def test_twenty_writers_at_once_each_get_their_own_answer(echo):
     assert wrong == []
 
 
+def test_with_few_descriptors_prompts_wait_and_no_provider_is_taken_for_dead(mounted, simulator):
+    provider = {"type": "sim", "base_url": simulator.url,
+                "options": {"sim": {"chunks": 5, "ms_per_chunk": 20}}}
+    mount = mounted({"one": provider, "two": provider}, under=["prlimit", "--nofile=64:64"])
+    directories = [mount / "one", mount / "two"]
+    for number in range(150):
+        directories[number % 2].write(f"prompt {number}")
+    assert any(int(each.status()["requests_queued"]) > 0 for each in directories)
+    for each in directories:
+        each.becomes(requests_ok="75")
+        assert each.status()["retries_total"] == "0"
+        assert each.read("error") == ""
+        assert each.read("models")
+
+
 def test_cut_connections_under_load_lose_nothing(mounted, server):
     config = {"type": "openai-compatible", "base_url": server.url, "model": "m"}
     fake = mounted({"fake": config}) / "fake"

@@ -168,6 +168,48 @@ def test_a_reader_waits_for_an_open_writer(echo):
     assert reader.end() == b"the new one"
 
 
+SELF_REFERENCES = {
+    "a subshell": "(echo again:; cat mount/sim/response) > mount/sim/prompt",
+    "cat alone": "cat mount/sim/response > mount/sim/prompt",
+    "a builtin": "{ read -r line < mount/sim/response; echo \"$line\"; } > mount/sim/prompt",
+    "both ways": "exec 3<> mount/sim/prompt; cat mount/sim/response >&3",
+    "after waiting": "(cat mount/sim/wait; cat mount/sim/response) > mount/sim/prompt",
+}
+
+
+@pytest.mark.parametrize("command", SELF_REFERENCES.values(), ids=SELF_REFERENCES)
+def test_a_prompt_made_of_the_answer_before_it_does_not_wait_for_itself(echo, command):
+    echo.ask("the one before")
+    echo.mount.run(command)
+    assert "the one before" in echo.read()
+    assert echo.request_count() == 2
+
+
+def test_without_an_answer_before_it_a_prompt_made_of_the_answer_fails(sim):
+    code, _, error = sim.mount.shell("cat mount/sim/response > mount/sim/prompt")
+    assert code == 1 and "No data available" in error
+    assert sim.request_count() == 0
+
+
+def test_a_reader_of_a_live_answer_is_let_go_by_itself_alone(fake, server, gate):
+    server.answer("Hel", gate, "lo")
+    fake.write("first")
+    server.wait_for_requests(1)
+    command = fake.mount.start("cat mount/fake/response > mount/fake/prompt")
+    gate.reached.wait(20)
+    gate.open()
+    assert command.wait(20) == 0
+    assert server.wait_for_requests(2).prompt() == "Hello"
+
+
+def test_one_thread_waits_for_the_prompt_of_another(echo):
+    echo.ask("the one before")
+    with open(echo / "prompt", "wb", buffering=0) as writer:
+        writer.write(b"the new one")
+        reader = Reader(echo / "response").waits()
+    assert reader.end() == b"the new one"
+
+
 def test_a_reader_of_a_prompt_whose_writer_was_killed_is_let_go(sim):
     writer = open_writer(sim)
     reader = Reader(sim / "response").waits()

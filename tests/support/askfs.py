@@ -141,7 +141,7 @@ class Reader:
 
 
 class Mount:
-    def __init__(self, folder, config, arguments=(), **variables):
+    def __init__(self, folder, config, arguments=(), under=(), **variables):
         self.folder = folder
         self.path = folder / "mount"
         self.path.mkdir(exist_ok=True)
@@ -157,7 +157,7 @@ class Mount:
         with open(self.stderr_path, "wb") as stderr:
             chosen = [] if config is None else ["-c", self.config_file]
             self.process = programs.start(
-                [programs.ASKFS, "-f", *chosen, *arguments, self.path],
+                [*under, programs.ASKFS, "-f", *chosen, *arguments, self.path],
                 stdin=subprocess.DEVNULL,
                 stdout=stderr,
                 stderr=stderr,

@@ -36,6 +36,27 @@ static void test_a_process_that_cannot_be_looked_at_was_not_killed(void **state)
     assert_false(process_is_killed(0));
 }
 
+static void test_a_file_held_for_writing_is_known_by_its_number(void **state) {
+    static const char wronly[] = "pos:\t0\nflags:\t0100001\nmnt_id:\t30\nino:\t281474976710664\n";
+    static const char rdonly[] = "pos:\t0\nflags:\t0100000\nmnt_id:\t30\nino:\t281474976710664\n";
+    static const char rdwr[] = "pos:\t0\nflags:\t0100002\nmnt_id:\t30\nino:\t281474976710664\n";
+    const uint64_t inode = 281474976710664;
+    assert_true(process_fdinfo_writes(slice_of(wronly), inode));
+    assert_true(process_fdinfo_writes(slice_of(rdwr), inode));
+    assert_false(process_fdinfo_writes(slice_of(rdonly), inode));
+    assert_false(process_fdinfo_writes(slice_of(wronly), inode + 1));
+    assert_false(process_fdinfo_writes(slice_of("pos:\t0\nflags:\t0100001\n"), inode));
+    assert_false(process_fdinfo_writes((struct slice){ 0 }, inode));
+}
+
+static void test_only_a_thread_without_others_is_alone(void **state) {
+    assert_true(process_status_is_alone(slice_of("Name:\tcat\nThreads:\t1\nSigQ:\t0/1\n")));
+    assert_false(process_status_is_alone(slice_of("Name:\tcat\nThreads:\t12\n")));
+    assert_false(process_status_is_alone(slice_of("Name:\tcat\n")));
+    assert_false(process_status_is_alone((struct slice){ 0 }));
+    assert_false(process_holds_alone(0, 1));
+}
+
 static enum process_signals signals(unsigned long own, unsigned long shared,
                                     unsigned long blocked) {
     char text[256];
@@ -74,6 +95,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_process_that_a_signal_ends_shows_both_flags),
         cmocka_unit_test(test_a_name_with_brackets_and_blanks_misleads_nobody),
+        cmocka_unit_test(test_a_file_held_for_writing_is_known_by_its_number),
+        cmocka_unit_test(test_only_a_thread_without_others_is_alone),
         cmocka_unit_test(test_a_process_that_cannot_be_looked_at_was_not_killed),
         cmocka_unit_test(test_signals_that_stop_and_continue_are_told_from_the_others),
         cmocka_unit_test(test_a_thread_that_is_gone_is_not_waited_for),

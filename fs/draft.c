@@ -77,10 +77,15 @@ int draft_resize(struct draft *draft, size_t length) {
     return set_length(draft, length);
 }
 
-bool draft_complete(struct draft *draft) {
-    if (!draft->written || draft->error) return false;
+int draft_problem(const struct draft *draft) {
+    if (!draft->written || draft->error || !draft->is_prose) return 0;
     struct slice text = text_without_newline(bytes_slice(&draft->text));
-    int error = set_length(draft, text.length);
-    if (error || text.length == 0 || !draft->is_prose) return text.length > 0;
-    return draft->in_order ? text_check_ended(&draft->check) : text_is_valid(text);
+    bool is_text = draft->in_order ? text_check_ended(&draft->check) : text_is_valid(text);
+    return text.length == 0 || is_text ? 0 : ERROR_NOT_TEXT;
+}
+
+bool draft_complete(struct draft *draft) {
+    if (!draft->written || draft->error || draft_problem(draft)) return false;
+    struct slice text = text_without_newline(bytes_slice(&draft->text));
+    return text.length > 0 && !set_length(draft, text.length);
 }

@@ -27,6 +27,10 @@ void draft_finish(struct draft *draft);
 int draft_write(struct draft *draft, size_t offset, struct slice slice, bool append);
 int draft_resize(struct draft *draft, size_t length);
 
+/* ERROR_NOT_TEXT when what was written would be sent, were it text: it stops in the middle of a
+ * character, or has a hole. Else 0. */
+int draft_problem(const struct draft *draft);
+
 /* Drops one newline at the end. True: what is left is a text to send, in draft->text. */
 bool draft_complete(struct draft *draft);
 

@@ -3,11 +3,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "fs/errors.h"
 #include "fs/state.h"
 
 struct place {
     struct writer *newest;
     int64_t written_wall_ns;
+    int refusal; // of the newest prompt; 0: none
 };
 
 static struct place *find_place(const struct fs *fs, const struct node *node) {
@@ -54,6 +56,15 @@ int64_t place_written_ns(const struct fs *fs, const struct node *node) {
 
 void place_note_write(struct place *place, int64_t wall_ns) {
     place->written_wall_ns = wall_ns;
+}
+
+void place_refuse(struct place *place, int error) {
+    place->refusal = error;
+}
+
+int place_problem(const struct fs *fs, const struct node *node) {
+    const struct place *place = node->request ? NULL : find_place(fs, node);
+    return place && place->refusal ? place->refusal : ERROR_NO_REQUEST;
 }
 
 // ---- writers ----
@@ -111,7 +122,7 @@ bool follower_bind(struct follower *follower, struct place *place, const struct 
         return true;
     }
     struct request *request = node_request(node);
-    if (!request) return false;
+    if (!request || (!node->request && place->refusal)) return false;
     follower_follow(follower, request);
     return true;
 }

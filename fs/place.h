@@ -38,13 +38,19 @@ bool place_is_being_written(const struct fs *fs, const struct node *node);
 int64_t place_written_ns(const struct fs *fs, const struct node *node);
 void place_note_write(struct place *place, int64_t wall_ns);
 
+/* The newest prompt was no text: whoever reads gets this errno, until there is a better one (0). */
+void place_refuse(struct place *place, int error);
+/* Why there is no request to read of: the errno of a refused prompt, or that nobody asked. */
+int place_problem(const struct fs *fs, const struct node *node);
+
 void writer_open(struct writer *writer, struct place *place);
 /* Its followers follow request from now on (NULL: nobody ever asked here) and are told. */
 void writer_close(struct writer *writer, struct request *request);
 
 /* changed is called whenever there may be more to read; it may stop following. */
 void follower_init(struct follower *follower, void (*changed)(void *owner), void *owner);
-/* Follows what an open of node binds to. False: nothing was ever asked here. */
+/* Follows what an open of node binds to. False: nothing was ever asked here, or the newest prompt
+ * was refused: place_problem. */
 bool follower_bind(struct follower *follower, struct place *place, const struct node *node);
 void follower_follow(struct follower *follower, struct request *request);
 void follower_finish(struct follower *follower);

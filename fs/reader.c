@@ -109,14 +109,14 @@ int reader_open(struct fs *fs, const struct node *node, const struct reader_sour
     if (!reader) return ERROR_NO_MEMORY;
     if (!follower_bind(&reader->follower, place, node)) {
         reader_close(&reader->handle);
-        return ERROR_NO_REQUEST;
+        return place_problem(fs, node);
     }
     *handle_out = &reader->handle;
     return 0;
 }
 
 int reader_failure(struct reader *reader) {
-    if (!reader->follower.request) return ERROR_NO_REQUEST;
+    if (!reader->follower.request) return place_problem(reader->handle.fs, &reader->handle.node);
     return error_of_failure(request_failure(reader->follower.request));
 }
 

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 
+#include "core/engine/event_kinds.h"
 #include "fs/draft.h"
 #include "fs/errors.h"
 #include "fs/kinds/kinds.h"
@@ -60,9 +61,10 @@ static int write_prompt(struct handle *handle, struct slice slice, size_t offset
 
 static int flush_prompt(struct handle *handle, pid_t thread) {
     struct prompt *prompt = (struct prompt *)handle;
+    if (!prompt->is_written || !prompt->draft.written) return 0;
     // It waits for our answer, so it is still there to be looked at.
-    if (prompt->is_written && prompt->draft.written) prompt->is_killed = process_is_killed(thread);
-    return 0;
+    prompt->is_killed = process_is_killed(thread);
+    return prompt->is_killed ? 0 : draft_problem(&prompt->draft);
 }
 
 static int resize_prompt(struct fs *fs, const struct node *node, struct handle *handle,
@@ -72,15 +74,35 @@ static int resize_prompt(struct fs *fs, const struct node *node, struct handle *
     return draft_resize(&prompt->draft, length);
 }
 
-// The request that the draft makes, or the newest of the provider. New reference; NULL: none.
+// Every write succeeded, and shells do not look at close: who reads next must not take the answer
+// before for that of this prompt.
+static void refuse(struct prompt *prompt) {
+    struct fs *fs = prompt->handle.fs;
+    struct provider *provider = prompt->handle.node.provider;
+    place_refuse(prompt->writer.place, ERROR_NOT_TEXT);
+    event_setting_refused(engine_events(fs->parts.engine), fs->parts.clock->wall_ns,
+                          provider_name(provider), "prompt",
+                          "a prompt is UTF-8 without NUL: this one stops in the middle of a "
+                          "character, or has a hole");
+}
+
+// The request that the draft makes, or the newest of the provider. New reference; NULL: none, or
+// the draft was refused.
 static struct request *end_draft(struct prompt *prompt) {
     struct provider *provider = prompt->handle.node.provider;
     struct request *request = NULL;
     // When the mount ends under a writer, what it has written is half a prompt.
     bool is_whole = !prompt->is_killed && !prompt->handle.fs->is_abandoned;
+    if (is_whole && draft_problem(&prompt->draft)) {
+        refuse(prompt);
+        return NULL;
+    }
     if (is_whole && draft_complete(&prompt->draft))
         request = request_submit(provider, &prompt->draft.text);
-    if (request) return request;
+    if (request) {
+        place_refuse(prompt->writer.place, 0);
+        return request;
+    }
     request = provider_newest_request(provider);
     return request ? request_keep(request) : NULL;
 }

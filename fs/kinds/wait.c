@@ -29,7 +29,7 @@ static struct slice read_line(struct reader *reader, size_t offset, size_t size)
 
 // The line tells how the request ended; that it could be told is a success.
 static int error_of_line(struct reader *reader) {
-    if (!reader->follower.request) return ERROR_NO_REQUEST;
+    if (!reader->follower.request) return reader_failure(reader);
     return render_line(reader) ? 0 : ERROR_NO_MEMORY;
 }
 

@@ -250,11 +250,35 @@ def test_utf8_may_be_split_between_two_writes(echo):
 def test_utf8_that_stops_in_the_middle_of_a_character_is_not_sent(sim):
     descriptor = os.open(sim / "prompt", os.O_WRONLY)
     os.write(descriptor, b"caf\xc3")
-    try:
+    with pytest.raises(OSError) as error:
         os.close(descriptor)
-    except OSError as error:
-        assert error.errno == errno.EILSEQ
+    assert error.value.errno == errno.EILSEQ
     assert sim.request_count() == 0
+
+
+@pytest.mark.parametrize("command", ["printf 'caf\\xe9' > mount/sim/prompt", "echo x | dd of=mount/sim/prompt seek=3 bs=2"])
+def test_after_a_prompt_that_was_no_text_nobody_reads_the_answer_before(echo, command):
+    echo.ask("the one before")
+    code, out, error = echo.mount.shell(f"{command}; cat mount/sim/response")
+    assert (code, out) == (1, "") and "multibyte" in error
+    for name in ("reasoning", "wait"):
+        with pytest.raises(OSError) as refused:
+            (echo / name).read_bytes()
+        assert refused.value.errno == errno.EILSEQ
+    assert '"file":"prompt"' in echo.mount.read("events")
+    assert echo.latest.read() == "the one before"
+    assert echo.ask("the next one") == "the next one"
+    assert echo.request_count() == 2
+
+
+def test_a_reader_that_waits_for_what_is_no_text_hears_so(echo):
+    echo.ask("the one before")
+    descriptor = os.open(echo / "prompt", os.O_WRONLY)
+    os.write(descriptor, b"caf\xe9")
+    reader = Reader(echo / "response").waits()
+    with pytest.raises(OSError):
+        os.close(descriptor)
+    assert reader.end() == b"" and reader.error == errno.EILSEQ
 
 
 def test_too_large_a_prompt_is_refused_by_write(mounted, simulator):

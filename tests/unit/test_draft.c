@@ -61,6 +61,22 @@ static void test_nothing_written_is_nothing_to_send(void **state) {
     assert_false(draft_complete(*state));
 }
 
+static void test_only_what_would_be_sent_can_be_a_problem(void **state) {
+    assert_int_equal(draft_problem(*state), 0);
+    assert_int_equal(put(*state, 0, "caf\xc3"), 0);
+    assert_int_equal(draft_problem(*state), ERROR_NOT_TEXT);
+    assert_false(draft_complete(*state));
+    assert_int_equal(put(*state, 4, "\xa9"), 0);
+    assert_int_equal(draft_problem(*state), 0);
+    assert_sends(*state, "caf\xc3\xa9");
+}
+
+static void test_a_hole_is_a_problem(void **state) {
+    assert_int_equal(put(*state, 4, "a"), 0);
+    assert_int_equal(draft_problem(*state), ERROR_NOT_TEXT);
+    assert_false(draft_complete(*state));
+}
+
 static void test_a_newline_alone_is_nothing_to_send(void **state) {
     assert_int_equal(put(*state, 0, "\n"), 0);
     assert_false(draft_complete(*state));
@@ -139,6 +155,8 @@ int main(void) {
         TEST(test_an_appending_writer_does_not_look_at_offsets),
         TEST(test_one_newline_at_the_end_is_dropped),
         TEST(test_nothing_written_is_nothing_to_send),
+        TEST(test_only_what_would_be_sent_can_be_a_problem),
+        TEST(test_a_hole_is_a_problem),
         TEST(test_a_newline_alone_is_nothing_to_send),
         TEST(test_the_newline_at_the_end_does_not_count_for_the_maximum),
         TEST(test_a_text_over_the_maximum_is_refused_and_never_sent),

@@ -5,7 +5,7 @@
  */
 #include <fcntl.h>
 
-#include "core/engine/event_kinds.h"
+#include "core/events/event_kinds.h"
 #include "fs/draft.h"
 #include "fs/errors.h"
 #include "fs/kinds/kinds.h"

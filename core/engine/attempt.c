@@ -5,7 +5,6 @@
 
 #include "core/base/text.h"
 #include "core/engine/state.h"
-#include "core/policy/failure_hide.h"
 #include "core/transport/fault_target.h"
 
 enum { HEADERS_JUDGED_MAX = 128 };
@@ -125,7 +124,7 @@ static void note_request_id(struct request *request, const struct header *header
         if (attempt->provider_request_id || !slice_equals_nocase(header->name, names[i])) continue;
         char shown[96];
         text_printable(shown, sizeof(shown), header->value);
-        failure_hide_text(shown, endpoint_key(request->endpoint));
+        endpoint_hide_in_text(request->endpoint, shown);
         attempt->provider_request_id = strdup(shown);
     }
 }

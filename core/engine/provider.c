@@ -196,6 +196,7 @@ const char *provider_state_name(const struct provider *provider) {
     if (!breaker_admits(provider)) return "down";
     if (pacer_hold_left_ns(&provider->pacer, now_ns) > 0) return "rate_limited";
     if (!spending_allows(provider, 0)) return "rate_limited"; // by the user's own limit
+    if (alerts_is_raised(&provider->alerts, ALERT_KEY_REFUSED)) return "degraded"; // for all models
     const struct model_state *model = provider_model_state(provider);
     if (!model) return "ok";
     bool is_closed = breaker_state_at(&model->breaker, now_ns) == BREAKER_CLOSED;

@@ -62,6 +62,19 @@ def test_error_says_all_that_is_known_and_what_to_do(once, server, status):
         assert "what_to_do: " in text and len(text.split("what_to_do: ")[1].strip()) > 10
 
 
+def test_a_provider_that_refuses_its_key_is_not_well_until_it_accepts_one(once, server):
+    assert once.status()["state"] == "ok"
+    server.error(401)
+    assert once.fails("hi")[1] == errno.EACCES
+    assert once.status()["state"] == "degraded"
+    assert "degraded" in once.mount.read("status")
+    server.error(400)
+    assert once.fails("hi")[1] == errno.EINVAL
+    assert once.status()["state"] == "degraded"
+    once.ask("hi")
+    assert once.status()["state"] == "ok"
+
+
 def test_error_is_empty_before_the_first_failure(sim):
     assert sim.read("error") == ""
     sim.ask("hi")

@@ -6,8 +6,11 @@
     assert story.read() == "The quick brown fox jumps."
 """
 
+import json
 import os
 import random
+
+import pytest
 
 from support.askfs import Reader
 from support.server import END, LAST_CHUNK, Gate, chat_delta, chat_end, chunk, event, head, stream_head
@@ -239,3 +242,75 @@ class Unreliable:
         events = [part + b"\n\n" for part in begin.split(b"\n\n") if part]
         events += [self.wire.delta(piece) for piece in pieces]
         return [*events, self.wire.end(text)]
+
+
+WIRES = [Chat, Messages, Responses]
+FIRST = "The harbour was quiet at dawn, and the fishing boats lay"
+SECOND = " side by side along the old stone wall, waiting for the tide."
+WHOLE = FIRST + SECOND
+CHARACTERS = "é中😀"
+NO_PREFILL = {"type": "error", "error": {"type": "invalid_request_error",
+                                         "message": "This model does not support assistant message prefill. "
+                                                    "The conversation must end with a user message."}}
+
+
+@pytest.fixture
+def play(mounted, server):
+    """play(wire, …): a story with a provider of this wire; the rest is its configuration."""
+
+    def begin(wire=Chat, defaults=None, **more):
+        config = {"base_url": server.url, **wire.provider, **more}
+        mount = mounted({"fake": config}, defaults, A_KEY="a-key")
+        return Story(mount / "fake", server, wire())
+
+    return begin
+
+
+def without_prefill(play, wire=Chat, **more):
+    """A provider whose models have refused a prefill already."""
+    story = play(wire, **more)
+    if wire is Responses:
+        return story  # it is never asked for one
+    story.cut("anything")
+    story.server.error(400, NO_PREFILL)
+    story.whole(" at all")
+    assert story.read() == "anything at all"
+    story.server.requests.clear()
+    return story
+
+
+def text_of_message(directory):
+    """Of an answer that has a message; else None."""
+    message = json.loads(directory.latest.read("response.json") or "{}")
+    if "choices" in message:
+        return message["choices"][0]["message"]["content"]
+    blocks = message["output"][0]["content"] if message.get("output") else message.get("content")
+    return "".join(block.get("text", "") for block in blocks) if blocks else None
+
+
+def attach(story, *texts, first, end=True):
+    """A script for whoever attaches behind the event before first."""
+    wire = story.wire
+    wire.number = first
+    steps = [stream_head(), *(chunk(wire.delta(text)) for text in texts)]
+    return steps + [chunk(wire.end(WHOLE)), LAST_CHUNK] if end else steps
+
+
+def thought(text):
+    return chunk(event({"choices": [{"index": 0, "delta": {"reasoning_content": text}, "finish_reason": None}]}))
+
+
+def tool_delta(arguments, name=None):
+    function = {"arguments": arguments, **({"name": name} if name else {})}
+    call = {"index": 0, "function": function, **({"id": "call_1", "type": "function"} if name else {})}
+    return event({"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}]})
+
+
+def tool_answer(story, text, city):
+    return [*story.attempt(text), chunk(tool_delta('{"city": ', "weather")), chunk(tool_delta(f'"{city}"}}')),
+            chunk(story.wire.end(finish="tool_calls")), LAST_CHUNK]
+
+
+def calls_of(directory):
+    message = json.loads(directory.latest.read("response.json"))["choices"][0]["message"]
+    return [call["function"] for call in message["tool_calls"]]

@@ -218,6 +218,14 @@ static bool watch_kernel(struct program *program) {
            loop_catch(program->loop, SIGHUP, read_config_again, program);
 }
 
+// A file that was named stays the file: a relative name is of the directory that we were started
+// in. NULL: the usual places are looked through again.
+static const char *config_to_read_again(const struct program *program) {
+    const char *variable = getenv("ASKFS_CONFIG");
+    bool is_named = program->options.config_file || (variable && variable[0]);
+    return is_named ? program->setup->config->file : NULL;
+}
+
 static void prepare_reload(struct program *program) {
     program->reload = (struct reload){
         .loop = program->loop,
@@ -225,7 +233,7 @@ static void prepare_reload(struct program *program) {
         .engine = program->engine,
         .fs = program->fs,
         .simulator = &program->simulator,
-        .config_file = program->options.config_file ? program->setup->config->file : NULL,
+        .config_file = config_to_read_again(program),
         .setup = setup_keep(program->setup),
     };
 }

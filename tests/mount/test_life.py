@@ -118,6 +118,25 @@ def test_a_relative_mount_point_works_in_the_background(place, folder):
     eventually(lambda: not [pid for pid in programs.find("ask")])
 
 
+@pytest.mark.parametrize("how", ["-c", "ASKFS_CONFIG"])
+def test_a_relative_configuration_is_found_again_from_the_background(place, folder, server, how):
+    def configure(model):
+        config = {"type": "openai-compatible", "base_url": server.url, "model": model}
+        (folder / "own.json").write_text(json.dumps({"providers": {"fake": config}}))
+
+    configure("before")
+    arguments = ["-c", "own.json", place] if how == "-c" else [place]
+    variables = {} if how == "-c" else {how: "own.json"}
+    assert run_askfs(folder, *arguments, **variables).returncode == 0
+    configure("after")
+    (pid,) = programs.find(str(place))
+    os.kill(pid, signal.SIGHUP)
+    eventually(lambda: (place / "events").read_text().count('"event":"config_') == 2)
+    assert (place / "fake" / "model").read_text() == "after\n"
+    subprocess.run(["fusermount3", "-u", place], check=True)
+    eventually(lambda: is_gone(place))
+
+
 @pytest.mark.parametrize("name, words", [("nothing", "mkdir"), ("file", "directory")])
 def test_a_mount_that_fails_says_so_in_one_line_and_exits_1(folder, name, words):
     (folder / "file").write_text("x")

@@ -6,7 +6,6 @@
 #include "core/base/text.h"
 #include "core/engine/fault_target.h"
 #include "core/engine/state.h"
-#include "core/policy/failure_hide.h"
 
 enum { HEADERS_JUDGED_MAX = 128 };
 
@@ -121,7 +120,7 @@ static void note_request_id(struct request *request, const struct header *header
         if (attempt->provider_request_id || !slice_equals_nocase(header->name, names[i])) continue;
         char shown[96];
         text_printable(shown, sizeof(shown), header->value);
-        failure_hide_text(shown, endpoint_key(request->endpoint));
+        endpoint_hide_in_text(request->endpoint, shown);
         attempt->provider_request_id = strdup(shown);
     }
 }

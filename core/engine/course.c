@@ -93,7 +93,7 @@ void course_complete(struct request *request) {
     struct failure failure;
     if (facts->filtered) {
         failure_from_stream(STREAM_FILTERED, slice_of(facts->finish_reason), &failure);
-        failure_hide_secret(&failure, endpoint_key(request->leg->target->endpoint));
+        endpoint_hide_in_failure(request->leg->target->endpoint, &failure);
         attempt_close(request, &failure);
         leg_note_failure(request, request->leg, &failure);
         leg_leave(request, request->leg, &failure, false);
@@ -457,7 +457,7 @@ void course_attempt_failed(struct request *request, const struct failure *said) 
     struct failure failure = *said; // may lie in what is closed now
     struct provider *target = request->leg->target;
     bool broke = request->has_content || request_is_delivered(request);
-    failure_hide_secret(&failure, endpoint_key(target->endpoint));
+    endpoint_hide_in_failure(target->endpoint, &failure);
     if (request->decoder) request->had_tools |= decoder_facts(request->decoder)->has_tools;
     attempt_close(request, &failure);
     leg_note_failure(request, request->leg, &failure);

@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/config/secret.h"
+#include "core/policy/failure_hide.h"
+
 static char *join(const char *a, const char *b) {
     size_t length = strlen(a);
     char *joined = malloc(length + strlen(b) + 1);
@@ -67,14 +70,38 @@ struct endpoint *endpoint_keep(struct endpoint *endpoint) {
     return endpoint;
 }
 
-struct slice endpoint_key(const struct endpoint *endpoint) {
-    static const char scheme[] = "Bearer ";
-    const char *header = endpoint->setup.secret_header;
-    const char *colon = header ? strchr(header, ':') : NULL;
-    if (!colon) return (struct slice){ 0 };
-    struct slice key = slice_trim(slice_of(colon + 1));
-    if (!slice_starts_with(key, scheme)) return key;
-    return (struct slice){ key.data + strlen(scheme), key.length - strlen(scheme) };
+// The last word of "Authorization: Bearer KEY" and "x-api-key: KEY".
+static struct slice key_in(const char *line) {
+    const char *colon = strchr(line, ':');
+    struct slice key = slice_trim(slice_of(colon ? colon + 1 : ""));
+    const char *blank = key.length ? memrchr(key.data, ' ', key.length) : NULL;
+    if (!blank) return key;
+    return (struct slice){ blank + 1, key.length - (size_t)(blank + 1 - key.data) };
+}
+
+static bool is_secret(const char *line) {
+    return secret_header((struct slice){ line, strcspn(line, ":") });
+}
+
+static size_t line_count(const struct endpoint *endpoint) {
+    return 1 + count_lines(endpoint->headers);
+}
+
+// Of the header with the key, then of each constant one; empty where there is none.
+static struct slice key_at(const struct endpoint *endpoint, size_t i) {
+    const char *line = i ? endpoint->headers[i - 1] : endpoint->setup.secret_header;
+    bool has_key = line && (i == 0 || is_secret(line));
+    return has_key ? key_in(line) : (struct slice){ 0 };
+}
+
+void endpoint_hide_in_text(const struct endpoint *endpoint, char *text) {
+    for (size_t i = 0; i < line_count(endpoint); i++)
+        failure_hide_text(text, key_at(endpoint, i));
+}
+
+void endpoint_hide_in_failure(const struct endpoint *endpoint, struct failure *failure) {
+    for (size_t i = 0; i < line_count(endpoint); i++)
+        failure_hide_secret(failure, key_at(endpoint, i));
 }
 
 void endpoint_release(struct endpoint *endpoint) {

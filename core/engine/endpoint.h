@@ -20,7 +20,9 @@ struct endpoint *endpoint_create(const struct provider_setup *setup);
 struct endpoint *endpoint_keep(struct endpoint *endpoint);
 void endpoint_release(struct endpoint *endpoint); /* accepts NULL */
 
-/* The key alone, for hiding it where the provider says it back; empty when there is none. */
-struct slice endpoint_key(const struct endpoint *endpoint);
+/* Stars over the key, and what secret headers of the configuration hold, where a provider says them
+ * back. */
+void endpoint_hide_in_text(const struct endpoint *endpoint, char *text);
+void endpoint_hide_in_failure(const struct endpoint *endpoint, struct failure *failure);
 
 #endif

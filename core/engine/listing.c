@@ -75,7 +75,7 @@ struct slice provider_known_models(const struct provider *provider) {
 }
 
 static void ended_badly(struct request *request, struct failure *failure) {
-    failure_hide_secret(failure, endpoint_key(request->provider->endpoint));
+    endpoint_hide_in_failure(request->provider->endpoint, failure);
     attempt_close(request, failure);
     request_end(request, REQUEST_FAILED, failure);
 }

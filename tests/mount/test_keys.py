@@ -144,6 +144,17 @@ def test_a_key_that_a_provider_says_back_is_hidden_wherever_it_stands(mounted, s
     assert seen == []
 
 
+@pytest.mark.parametrize("name", ["api-key", "Authorization"])
+def test_a_key_among_the_headers_is_hidden_too(mounted, server, name):
+    value = {"api-key": PLAIN_KEY, "Authorization": f"Basic {PLAIN_KEY}"}[name]
+    config = {"type": "openai-compatible", "base_url": server.url, "model": "m", "headers": {name: value}}
+    mount = mounted({"fake": config})
+    server.error(403, {"error": {"message": f"no access for {PLAIN_KEY}"}}, {"x-request-id": PLAIN_KEY})
+    assert (mount / "fake").fails("hi")[1] == errno.EPERM
+    assert server.requests[0].headers[name.lower()] == value
+    assert [path for path, data in every_file_of(mount) if PLAIN_KEY.encode() in data] == []
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_no_redirect_is_followed(mounted, server, status):
     other = Server()

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 
 #include "mount/key_command.h"
 
+enum { PIPE_SECONDS_MAX = 10 };
 enum { KEY_BYTES_MAX = 8192, SLOT_SIZE = KEY_BYTES_MAX + 256, PROBLEM_SIZE = 512 };
 
 struct key_entry {
@@ -95,10 +97,21 @@ static bool check_file(struct slot *slot, int fd, const char *name, bool is_priv
     return true;
 }
 
+// Of a pipe somebody has to write into; then it is read like any file.
+static bool wait_for_writer(struct slot *slot, int fd, const char *name) {
+    struct stat attributes;
+    struct pollfd polled = { .fd = fd, .events = POLLIN };
+    bool is_pipe = fstat(fd, &attributes) == 0 && S_ISFIFO(attributes.st_mode);
+    if (is_pipe && poll(&polled, 1, PIPE_SECONDS_MAX * 1000) == 0)
+        return slot_problem(slot, "key file %s is a pipe, and nobody wrote into it for %d s", name,
+                            PIPE_SECONDS_MAX);
+    return fcntl(fd, F_SETFL, 0) == 0;
+}
+
 static bool read_file(struct slot *slot, const char *name, bool is_private) {
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) return slot_problem(slot, "key file %s cannot be read: %s", name, strerror(errno));
-    bool read_whole = check_file(slot, fd, name, is_private);
+    bool read_whole = check_file(slot, fd, name, is_private) && wait_for_writer(slot, fd, name);
     if (read_whole && !read_descriptor(slot, fd))
         read_whole = slot_problem(slot, "key file %s cannot be read: %s", name, strerror(errno));
     close(fd);

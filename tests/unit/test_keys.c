@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -143,6 +144,26 @@ static void test_a_file_that_is_not_there_is_told(void **state) {
     file_place(state, "absent", place);
     expect_problem(place, "absent cannot be read: No such file or directory");
     expect_problem("{\"file\": \"/\"}", "is a directory");
+}
+
+static void *write_to_pipe(void *path) {
+    int fd = open(path, O_WRONLY);
+    if (write(fd, "sk-piped\n", 9) != 9) fail_msg("the pipe takes nothing");
+    close(fd);
+    return NULL;
+}
+
+static void test_a_pipe_is_read_once_somebody_writes(void **state) {
+    char path[256];
+    char place[300];
+    pthread_t writer;
+    snprintf(path, sizeof(path), "%s/pipe", (char *)*state);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    file_place(state, "pipe", place);
+    assert_int_equal(pthread_create(&writer, NULL, write_to_pipe, path), 0);
+    expect_key(place, "Authorization: Bearer sk-piped");
+    pthread_join(writer, NULL);
+    unlink(path);
 }
 
 static void test_what_cannot_be_a_key_is_refused(void **state) {
@@ -297,6 +318,7 @@ int main(void) {
         cmocka_unit_test(test_a_file_is_read_without_its_line_end),
         cmocka_unit_test(test_a_file_that_others_may_read_is_refused),
         cmocka_unit_test(test_a_file_that_is_not_there_is_told),
+        cmocka_unit_test(test_a_pipe_is_read_once_somebody_writes),
         cmocka_unit_test(test_what_cannot_be_a_key_is_refused),
         cmocka_unit_test(test_a_key_has_at_most_8_kib),
         cmocka_unit_test(test_a_command_gives_its_first_line),

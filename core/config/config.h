@@ -50,6 +50,7 @@ struct provider_config {
     char *ca_file;   /* NULL: the system's */
     bool allow_http;
     struct key_config key;
+    bool check_schema;      /* an answer that does not fit the schema asked for fails */
     int64_t context_window; /* tokens of the model; 0: not known */
     bool background; /* Responses only: ask so that a broken stream can be attached to again */
     struct retry_policy retry;

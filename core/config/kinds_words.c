@@ -61,7 +61,7 @@ enum { CLASS_ATTEMPTS_MAX = 100 };
 static const enum failure_class retried[] = { FAILURE_RATE_LIMIT, FAILURE_CONFLICT,
                                               FAILURE_OVERLOADED, FAILURE_SERVER,
                                               FAILURE_NETWORK,    FAILURE_TIMEOUT,
-                                              FAILURE_PROTOCOL };
+                                              FAILURE_PROTOCOL,   FAILURE_SCHEMA };
 enum { RETRIED_COUNT = sizeof(retried) / sizeof(*retried) };
 
 static bool read_class(const struct schema_key *key, const struct source *source, const char *path,

@@ -31,6 +31,7 @@ static const struct provider_config defaults_of_all = {
     .retry_budget = { .ratio = 0.2, .per_second = 0.5, .tokens_max = 20 },
     .quota = { .period_ns = 86400 * TIME_S },
     .recovery = RECOVERY_POLICY_AUTO,
+    .check_schema = true,
     .fallback_wait_max_ns = 5 * TIME_S,
     .max_prompt_bytes = INT64_C(16) << 20,
     .max_response_bytes = INT64_C(256) << 20,

@@ -38,6 +38,8 @@ const struct schema_key schema[] = {
     { "", "ca_file", &value_file, AT(config.ca_file),
       OF(FOR_PROVIDERS, "a PEM file with certificates") },
     { "", "allow_http", &value_flag, AT(config.allow_http), OF(FOR_PROVIDERS, "true or false") },
+    { "", "check_schema", &value_flag, AT(config.check_schema),
+      OF(FOR_PROVIDERS, "true or false") },
     { "", "context_window", &value_size, AT(config.context_window), 0, 1e9, FOR_PROVIDERS,
       "a whole number of tokens (0: not known)" },
     { "", "prefill", &value_prefill, AT(config.dialect.prefill),

@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/engine/state.h"
+#include "core/providers/schema.h"
 
 enum { GRACE_NS = 3 * TIME_S / 2 };
 
@@ -247,4 +249,36 @@ void answer_note_text_ended(struct request *request) {
     drop_seam(request);
     store_shrink(&request->response);
     store_shrink(&request->reasoning);
+}
+
+// ---- the form that was asked for ----
+
+enum { CHECKED_BYTES_MAX = 16 << 20 };
+
+// An answer that was cut by its token limit is complete as far as it goes.
+static bool is_cut_short(const char *finish_reason) {
+    return strstr(finish_reason, "length") || strstr(finish_reason, "max_") ||
+           strstr(finish_reason, "incomplete");
+}
+
+bool answer_fits_schema(const struct request *request, struct failure *failure_out) {
+    const struct leg *leg = request->leg;
+    const struct decoder_facts *facts = decoder_facts(request->decoder);
+    const json_t *schema;
+    char problem[SCHEMA_PROBLEM_SIZE] = "";
+    size_t length;
+    if (!leg->target->config->check_schema || !schema_is_asked_for(leg->settings->options, &schema))
+        return true;
+    if (facts->has_tools || is_cut_short(facts->finish_reason) ||
+        store_length(&request->response) > CHECKED_BYTES_MAX)
+        return true;
+    char *text = store_copy(&request->response, &length);
+    bool fits = !text || schema_fits_text(schema, (struct slice){ text, length }, problem);
+    free(text);
+    if (fits) return true;
+    failure_from_us(FAILURE_SCHEMA, problem, failure_out);
+    failure_out->billed = BILLED_YES;
+    failure_out->retryable =
+        leg_retry_policy(leg)->class_attempts[FAILURE_SCHEMA] > 1 && !request_is_delivered(request);
+    return false;
 }

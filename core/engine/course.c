@@ -43,6 +43,10 @@ void course_complete(struct request *request) {
         request_end(request, REQUEST_FAILED, &failure);
         return;
     }
+    if (!answer_fits_schema(request, &failure)) {
+        course_attempt_failed(request, &failure);
+        return;
+    }
     attempt_close(request, NULL);
     leg_leave(request, request->leg, NULL, false);
     // The last bytes of the reply let the connection be used again; the reader need not wait.
@@ -213,7 +217,8 @@ static void go_on_or_end(struct request *request, const struct failure *failure,
 void course_attempt_failed(struct request *request, const struct failure *said) {
     struct failure failure = *said; // may lie in what is closed now
     struct provider *target = request->leg->target;
-    bool broke = request->has_content || request_is_delivered(request);
+    bool broke = (request->has_content || request_is_delivered(request)) &&
+                 failure.class != FAILURE_SCHEMA; // that one came whole
     endpoint_hide_in_failure(target->endpoint, &failure);
     if (request->decoder) request->had_tools |= decoder_facts(request->decoder)->has_tools;
     attempt_close(request, &failure);

@@ -358,6 +358,8 @@ void answer_forget(struct request *request); /* nobody saw it: the text is throw
 bool answer_open(struct request *request, struct slice content_type); /* false: no memory */
 void answer_feed(struct request *request, struct slice bytes);
 void answer_end(struct request *request); /* the body ended properly */
+/* Is the whole answer of the form that its request asked for? */
+bool answer_fits_schema(const struct request *request, struct failure *failure_out);
 void answer_note_text_ended(struct request *request);
 
 /* tell.c: to the files events and alerts */

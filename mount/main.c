@@ -36,7 +36,7 @@ static const int64_t farewell_ns = 2 * TIME_S;
 
 struct program {
     struct options options;
-    struct setup *setup; /* the one that the mount began with; reload has the one in force */
+    struct setup *setup; /* until reload has it */
     struct daemon *daemon;
     struct simulator simulator;
     struct clock clock;
@@ -226,16 +226,20 @@ static const char *config_to_read_again(const struct program *program) {
     return is_named ? program->setup->config->file : NULL;
 }
 
-static void prepare_reload(struct program *program) {
+// The setup of the start goes when another one comes into force, and its keys with it.
+static bool prepare_reload(struct program *program) {
+    const char *file = config_to_read_again(program);
     program->reload = (struct reload){
         .loop = program->loop,
         .clock = &program->clock,
         .engine = program->engine,
         .fs = program->fs,
         .simulator = &program->simulator,
-        .config_file = config_to_read_again(program),
-        .setup = setup_keep(program->setup),
+        .config_file = file ? strdup(file) : NULL,
+        .setup = program->setup,
     };
+    program->setup = NULL;
+    return !file || program->reload.config_file;
 }
 
 static void farewells_take_too_long(void *owner) {
@@ -274,6 +278,7 @@ static void tear_down(struct program *program) {
     timers_finish(&program->timers);
     simulator_stop(&program->simulator);
     setup_release(program->setup);
+    free(program->reload.config_file);
     daemon_destroy(program->daemon);
     options_finish(&program->options);
 }
@@ -318,12 +323,12 @@ int main(int argc, char **argv) {
         goto no_mount;
     program.daemon = daemon_start(program.options.foreground);
     warn(&program);
-    if (!build(&program) || !mount_tree(&program) || !watch_kernel(&program)) {
+    if (!build(&program) || !mount_tree(&program) || !watch_kernel(&program) ||
+        !prepare_reload(&program)) {
         daemon_failed(program.daemon, program.problem);
         tear_down(&program);
         return EXIT_MOUNT;
     }
-    prepare_reload(&program);
     loop_run(program.loop);
     tear_down(&program);
     return EXIT_SUCCESS;

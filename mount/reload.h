@@ -16,7 +16,7 @@ struct reload {
     struct engine *engine;
     struct fs *fs;
     struct simulator *simulator; /* started when the new configuration is the first to need it */
-    const char *config_file;     /* as it was asked for; NULL: the first that is found */
+    char *config_file;           /* as it was asked for; NULL: the first that is found */
     struct setup *setup;         /* in force; with a reference */
 
     /* of reload.c */

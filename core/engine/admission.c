@@ -155,14 +155,18 @@ static void move_to(struct request *request, struct leg *leg) {
 
 // ---- waits ----
 
+static void join_queue_of(struct request *request, struct leg *leg) {
+    move_to(request, leg);
+    queue_join(request, request->attempt_count > 0);
+    queue_release(leg->target);
+}
+
 static bool looks_elsewhere(struct request *request) {
     struct route_choice choice = admission_choose(request, NULL, NULL);
     struct leg *leg = choice.found ? &request->legs[choice.member] : request->leg;
     if (leg == request->leg) return false;
     queue_leave(request);
-    move_to(request, leg);
-    queue_join(request, request->attempt_count > 0);
-    queue_release(leg->target);
+    join_queue_of(request, leg);
     return true;
 }
 
@@ -176,11 +180,8 @@ void admission_wait_is_longer(struct request *request) {
 static bool goes_elsewhere(struct request *request) {
     if (!request_is_of_route(request)) return false;
     struct route_choice choice = admission_choose(request, NULL, NULL);
-    if (!choice.found) return false;
-    move_to(request, &request->legs[choice.member]);
-    queue_join(request, request->attempt_count > 0);
-    queue_release(request->leg->target);
-    return true;
+    if (choice.found) join_queue_of(request, &request->legs[choice.member]);
+    return choice.found;
 }
 
 // The breaker may have opened, or closed, and the budget been spent while the request waited.

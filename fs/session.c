@@ -9,7 +9,7 @@
 #include "fs/state.h"
 
 // Messages handled in one call, so that the sockets get their turn.
-enum { BATCH = 64, SINGLES = 16 };
+enum { BATCH = 64 };
 
 // What libfuse turns on by itself, and must not.
 enum {
@@ -89,20 +89,10 @@ static bool is_urged(const struct fs *fs) {
     return timers_next_ns(fs->parts.timers) <= fs->parts.clock->now_ns + 1;
 }
 
-// Asking once more for a message that is not there costs a system call with each one that is. So
-// where they come one by one, only now and then is it asked whether that is still so.
-static int batch_max(struct fs *fs) {
-    if (fs->singles == 0) return BATCH;
-    fs->singles--;
-    return 1;
-}
-
 bool fs_receive(struct fs *fs) {
     if (!fs->is_nonblocking && !make_nonblocking(fs)) return false;
-    int max = batch_max(fs);
-    for (int i = 0; i < max && !(i && is_urged(fs)); i++) {
+    for (int i = 0; i < BATCH && !(i && is_urged(fs)); i++) {
         int length = fuse_session_receive_buf(fs->session, &fs->buffer);
-        if (length == -EAGAIN && i <= 1) fs->singles = SINGLES;
         if (length == -EAGAIN) break;
         if (length == -EINTR) continue;
         if (length <= 0) return false; // ENODEV: unmounted

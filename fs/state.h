@@ -30,7 +30,6 @@ struct fs {
     bool is_nonblocking;          /* the descriptor was told */
     bool is_initialised;          /* the kernel's INIT was handled */
     bool was_ready;               /* and parts.ready was called */
-    int singles;                  /* so many messages are read one by one */
     bool is_abandoned;            /* nothing may be parked any more */
     struct handles handles;
     struct interrupts interrupts;

@@ -42,6 +42,31 @@ static const char **constant_headers(const struct provider_config *config) {
     return headers;
 }
 
+// The last word of "Authorization: Bearer KEY" and "x-api-key: KEY".
+static struct slice key_in(const char *line) {
+    const char *colon = strchr(line, ':');
+    struct slice key = slice_trim(slice_of(colon ? colon + 1 : ""));
+    const char *blank = key.length ? memrchr(key.data, ' ', key.length) : NULL;
+    if (!blank) return key;
+    return (struct slice){ blank + 1, key.length - (size_t)(blank + 1 - key.data) };
+}
+
+static bool is_secret(const char *line) {
+    return secret_header((struct slice){ line, strcspn(line, ":") });
+}
+
+static bool find_keys(struct endpoint *endpoint) {
+    const char *own = endpoint->setup.secret_header;
+    size_t lines = count_lines(endpoint->headers);
+    endpoint->keys = calloc(lines + 1, sizeof(*endpoint->keys));
+    if (!endpoint->keys) return false;
+    if (own) endpoint->keys[endpoint->key_count++] = key_in(own);
+    for (size_t i = 0; i < lines; i++)
+        if (is_secret(endpoint->headers[i]))
+            endpoint->keys[endpoint->key_count++] = key_in(endpoint->headers[i]);
+    return true;
+}
+
 static bool make_addresses(struct endpoint *endpoint) {
     const struct provider_config *config = endpoint->setup.config;
     const char *base_url = endpoint->setup.base_url ? endpoint->setup.base_url : config->base_url;
@@ -60,7 +85,7 @@ struct endpoint *endpoint_create(const struct provider_setup *setup) {
     }
     endpoint->references = 1;
     endpoint->setup = *setup;
-    if (make_addresses(endpoint)) return endpoint;
+    if (make_addresses(endpoint) && find_keys(endpoint)) return endpoint;
     endpoint_release(endpoint);
     return NULL;
 }
@@ -70,42 +95,19 @@ struct endpoint *endpoint_keep(struct endpoint *endpoint) {
     return endpoint;
 }
 
-// The last word of "Authorization: Bearer KEY" and "x-api-key: KEY".
-static struct slice key_in(const char *line) {
-    const char *colon = strchr(line, ':');
-    struct slice key = slice_trim(slice_of(colon ? colon + 1 : ""));
-    const char *blank = key.length ? memrchr(key.data, ' ', key.length) : NULL;
-    if (!blank) return key;
-    return (struct slice){ blank + 1, key.length - (size_t)(blank + 1 - key.data) };
-}
-
-static bool is_secret(const char *line) {
-    return secret_header((struct slice){ line, strcspn(line, ":") });
-}
-
-static size_t line_count(const struct endpoint *endpoint) {
-    return 1 + count_lines(endpoint->headers);
-}
-
-// Of the header with the key, then of each constant one; empty where there is none.
-static struct slice key_at(const struct endpoint *endpoint, size_t i) {
-    const char *line = i ? endpoint->headers[i - 1] : endpoint->setup.secret_header;
-    bool has_key = line && (i == 0 || is_secret(line));
-    return has_key ? key_in(line) : (struct slice){ 0 };
-}
-
 void endpoint_hide_in_text(const struct endpoint *endpoint, char *text) {
-    for (size_t i = 0; i < line_count(endpoint); i++)
-        failure_hide_text(text, key_at(endpoint, i));
+    for (size_t i = 0; i < endpoint->key_count; i++)
+        failure_hide_text(text, endpoint->keys[i]);
 }
 
 void endpoint_hide_in_failure(const struct endpoint *endpoint, struct failure *failure) {
-    for (size_t i = 0; i < line_count(endpoint); i++)
-        failure_hide_secret(failure, key_at(endpoint, i));
+    for (size_t i = 0; i < endpoint->key_count; i++)
+        failure_hide_secret(failure, endpoint->keys[i]);
 }
 
 void endpoint_release(struct endpoint *endpoint) {
     if (!endpoint || --endpoint->references) return;
+    free(endpoint->keys);
     free(endpoint->headers);
     free(endpoint->url);
     free(endpoint->base_url);

@@ -13,6 +13,8 @@ struct endpoint {
     char *base_url;              /* "" for a route, which sends nothing itself */
     char *url;                   /* of the wire; NULL for a route */
     const char **headers;        /* constant request headers, NULL-ended; NULL for a route */
+    struct slice *keys;          /* in the headers and in the setup's: what is never shown */
+    size_t key_count;
 };
 
 /* With one reference. NULL: no memory, and setup's release was called. */

@@ -72,18 +72,49 @@ static const struct json_rule chunk_rules[] = {
 };
 static const struct json_rules in_chunk = JSON_RULES(chunk_rules);
 
+// What the first chunks are looked into for besides.
+enum { SLOT_ID, SLOT_MODEL };
+
+static const struct json_rule name_rules[] = {
+    JSON_RULE("id", JSON_WANT_STRING, SLOT_ID, NULL),
+    JSON_RULE("model", JSON_WANT_STRING, SLOT_MODEL, NULL),
+};
+static const struct json_rules in_names = JSON_RULES(name_rules);
+
 static bool is_named(const struct chat_decoder *chat) {
     const struct decoder_facts *facts = &chat->decoder.facts;
     return (facts->response_id[0] && facts->model[0]) || chat->unnamed_chunks >= UNNAMED_CHUNKS_MAX;
 }
 
+// Printable ASCII without escapes.
+static bool is_plain(struct slice inside) {
+    for (size_t i = 0; i < inside.length; i++)
+        if (inside.data[i] < 0x20 || inside.data[i] > 0x7e || inside.data[i] == '\\') return false;
+    return true;
+}
+
+static bool find_names(struct slice data, struct json_found *names_out) {
+    return json_scan(data, &in_names, names_out) && is_plain(names_out->strings[SLOT_ID]) &&
+           is_plain(names_out->strings[SLOT_MODEL]);
+}
+
+static void take_names(struct chat_decoder *chat, const struct json_found *names) {
+    struct decoder_facts *facts = &chat->decoder.facts;
+    decoder_set_fact(facts->response_id, sizeof(facts->response_id), names->strings[SLOT_ID]);
+    decoder_set_fact(facts->model, sizeof(facts->model), names->strings[SLOT_MODEL]);
+    chat->unnamed_chunks++;
+}
+
 static bool take_hot(struct decoder *decoder, struct slice data) {
     struct chat_decoder *chat = chat_of(decoder);
     struct json_found found;
-    if (decoder->status != DECODER_MORE || !is_named(chat)) return false;
-    if (!json_scan(data, &in_chunk, &found)) return false;
+    struct json_found names;
+    bool wants_names = !is_named(chat);
+    if (decoder->status != DECODER_MORE || !json_scan(data, &in_chunk, &found)) return false;
     struct slice object = found.strings[SLOT_OBJECT];
     if (object.data && !slice_equals(object, "chat.completion.chunk")) return false;
+    if (wants_names && !find_names(data, &names)) return false;
+    if (wants_names) take_names(chat, &names);
     struct slice reasoning = found.strings[SLOT_REASONING_CONTENT];
     if (reasoning.length == 0) reasoning = found.strings[SLOT_REASONING]; // some send it twice
     decoder_give_inside(decoder, CHANNEL_REASONING, reasoning);
@@ -254,8 +285,8 @@ static void take_object(struct chat_decoder *chat, struct slice type, const json
         decoder_fail_reply(decoder, data);
         return;
     }
-    decoder_set_fact(facts->response_id, sizeof(facts->response_id), json_object_get(root, "id"));
-    decoder_set_fact(facts->model, sizeof(facts->model), json_object_get(root, "model"));
+    decoder_set_fact(facts->response_id, sizeof(facts->response_id), json_slice(root, "id"));
+    decoder_set_fact(facts->model, sizeof(facts->model), json_slice(root, "model"));
     bool reported = take_usage(chat, root);
     json_array_foreach(json_object_get(root, "choices"), i, choice) take_choice(chat, root, choice);
     if (json_array_size(json_object_get(root, "choices"))) chat->unnamed_chunks++;

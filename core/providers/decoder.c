@@ -69,8 +69,7 @@ json_t *decoder_message(const struct decoder *decoder, struct slice text, struct
     return decoder->kind->message(decoder, text, reasoning);
 }
 
-void decoder_set_fact(char *fact, size_t size, const json_t *string) {
-    struct slice value = json_slice_of(string);
+void decoder_set_fact(char *fact, size_t size, struct slice value) {
     if (fact[0] == '\0' && value.length) text_printable(fact, size, value);
 }
 

@@ -77,8 +77,8 @@ void decoder_note_content(struct decoder *decoder);
 /* Counts bytes that are kept; false: they are too many, and the decoder has failed. */
 bool decoder_keeps(struct decoder *decoder, size_t bytes);
 
-/* Copies a string when the fact is still unknown. */
-void decoder_set_fact(char *fact, size_t size, const json_t *string);
+/* Copies value when the fact is still unknown. */
+void decoder_set_fact(char *fact, size_t size, struct slice value);
 
 /* The event is an error, in whichever of the many shapes: "error" as the type of the event or of
  * its JSON, an error member that says something, or a bare {message, code or type, …} and {detail}.

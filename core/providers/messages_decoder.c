@@ -86,9 +86,8 @@ static void take_usage(struct messages_decoder *messages, const json_t *usage) {
 
 static void take_names(struct decoder *decoder, const json_t *message) {
     struct decoder_facts *facts = &decoder->facts;
-    decoder_set_fact(facts->response_id, sizeof(facts->response_id),
-                     json_object_get(message, "id"));
-    decoder_set_fact(facts->model, sizeof(facts->model), json_object_get(message, "model"));
+    decoder_set_fact(facts->response_id, sizeof(facts->response_id), json_slice(message, "id"));
+    decoder_set_fact(facts->model, sizeof(facts->model), json_slice(message, "model"));
 }
 
 // Proxies send the start twice, or begin the answer anew in mid-stream.

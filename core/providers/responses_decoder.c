@@ -185,9 +185,8 @@ static void note_tools(struct decoder *decoder, const json_t *output) {
 
 static void take_names(struct decoder *decoder, const json_t *response) {
     struct decoder_facts *facts = &decoder->facts;
-    decoder_set_fact(facts->response_id, sizeof(facts->response_id),
-                     json_object_get(response, "id"));
-    decoder_set_fact(facts->model, sizeof(facts->model), json_object_get(response, "model"));
+    decoder_set_fact(facts->response_id, sizeof(facts->response_id), json_slice(response, "id"));
+    decoder_set_fact(facts->model, sizeof(facts->model), json_slice(response, "model"));
 }
 
 static void fail_with(struct decoder *decoder, json_t *payload) {

@@ -136,6 +136,48 @@ static void test_nothing_arrived_is_no_message(void **state) {
     }
 }
 
+// A first chunk goes the short way when it can; what it says is the same on the long one.
+static void test_names_are_read_from_whichever_chunk_says_them(void **state) {
+    static const struct {
+        const char *chunk, *id, *model;
+    } rows[] = {
+        { "{\"id\":\"a\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}]}", "a",
+          "m" },
+        { "{\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"model\":\"m\"}", "", "m" },
+        { "{\"id\":7,\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}]}", "", "m" },
+        { "{\"id\":\"\\u0061\",\"model\":\"\\\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}]}",
+          "a", "\"m" },
+        { "{\"id\":\"a\",\"id\":\"b\",\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"x\"}}]"
+          "}",
+          "b", "m" },
+        { "{\"id\":null,\"model\":\"\xc3\xa9\",\"choices\":[{\"delta\":{\"content\":\"x\"}}]}", "",
+          "\xc3\xa9" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct replay replay;
+        replay_begin(&replay, &wire_openai_chat, &replay_dialect, STREAM);
+        feed(&replay, "data: ");
+        feed(&replay, rows[i].chunk);
+        feed(&replay, "\n\n" CHUNK("\"delta\":{\"content\":\"y\"}"));
+        assert_string_equal(facts_of(&replay)->response_id, rows[i].id[0] ? rows[i].id : "c");
+        assert_string_equal(facts_of(&replay)->model, rows[i].model);
+        assert_string_equal(replay.text.data, "xy");
+        replay_finish(&replay);
+    }
+}
+
+// Nobody waits for names for ever: after a few chunks without them a later one is not asked.
+static void test_names_that_come_late_are_not_looked_for(void **state) {
+    struct replay replay;
+    replay_begin(&replay, &wire_openai_chat, &replay_dialect, STREAM);
+    for (int i = 0; i < 3; i++)
+        feed(&replay, "data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\n");
+    feed(&replay, CHUNK("\"delta\":{\"content\":\"y\"}"));
+    assert_string_equal(facts_of(&replay)->response_id, "");
+    assert_string_equal(replay.text.data, "xxxy");
+    replay_finish(&replay);
+}
+
 static void test_destroying_nothing_is_fine(void **state) {
     decoder_destroy(NULL);
 }
@@ -151,6 +193,8 @@ int main(void) {
         cmocka_unit_test(test_a_malformed_event_is_worth_one_more_try),
         cmocka_unit_test(test_a_message_of_a_cut_answer_keeps_its_text),
         cmocka_unit_test(test_nothing_arrived_is_no_message),
+        cmocka_unit_test(test_names_are_read_from_whichever_chunk_says_them),
+        cmocka_unit_test(test_names_that_come_late_are_not_looked_for),
         cmocka_unit_test(test_destroying_nothing_is_fine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,8 @@
 /*
  * reader: the two ends of the benchmark's comparison, one JSON object on stdout each.
  *
- *   reader http URL BODY STREAMS          a bare libcurl + epoll reader of STREAMS answers
+ *   reader http URL BODY STREAMS APART_US a bare libcurl + epoll reader of STREAMS answers, asked
+ *                                         for APART_US after each other
  *   reader files FILE…                    one epoll reader of many response files
  *   reader threads FILE…                  a blocking reader for each, "ready" on stderr once all
  *                                         are open
@@ -100,7 +101,8 @@ static void report(struct tally *tally, int64_t started_ns, uint64_t errors) {
 struct client {
     int epoll;
     CURLM *multi;
-    int64_t due_ns; // -1: none
+    int64_t due_ns; // curl's timer; -1: none
+    int64_t ask_ns; // when the next answer is asked for; -1: none is
     struct tally tally;
 };
 
@@ -133,6 +135,7 @@ static int on_timer(CURLM *multi, long timeout_ms, void *owner) {
 static void client_init(struct client *client) {
     client->epoll = epoll_create1(EPOLL_CLOEXEC);
     client->due_ns = -1;
+    client->ask_ns = -1;
     client->multi = curl_multi_init();
     tally_init(&client->tally);
     curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -156,7 +159,10 @@ static CURL *post(const char *url, const char *body, struct curl_slist *headers,
 static int turn(struct client *client) {
     struct epoll_event events[EVENTS];
     int running = 0;
-    int64_t wait_ns = client->due_ns < 0 ? 1000000000 : client->due_ns - now_ns();
+    int64_t wait_ns = 1000000000;
+    if (client->due_ns >= 0) wait_ns = client->due_ns - now_ns();
+    if (client->ask_ns >= 0 && client->ask_ns - now_ns() < wait_ns)
+        wait_ns = client->ask_ns - now_ns();
     int count = epoll_wait(client->epoll, events, EVENTS,
                            wait_ns > 0 ? (int)((wait_ns + 999999) / 1000000) : 0);
     for (int i = 0; i < count; i++)
@@ -171,15 +177,19 @@ static int turn(struct client *client) {
     return running;
 }
 
-static void read_http(const char *url, const char *body, int streams) {
+// All of them at once would make their tokens arrive in bunches, which are cheap to read.
+static void read_http(const char *url, const char *body, int streams, int64_t apart_ns) {
     struct client client = { 0 };
     struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json");
     client_init(&client);
-    for (int i = 0; i < streams; i++)
-        curl_multi_add_handle(client.multi, post(url, body, headers, &client.tally));
     int64_t started_ns = now_ns();
     uint64_t errors = 0;
-    for (int left = streams; left > 0;) {
+    client.ask_ns = started_ns;
+    for (int asked = 0, left = streams; left > 0;) {
+        for (; client.ask_ns >= 0 && client.ask_ns <= now_ns(); asked++) {
+            curl_multi_add_handle(client.multi, post(url, body, headers, &client.tally));
+            client.ask_ns = asked + 1 < streams ? client.ask_ns + apart_ns : -1;
+        }
         turn(&client);
         CURLMsg *message;
         int queued;
@@ -359,8 +369,8 @@ int main(int argc, char **argv) {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    if (argc == 5 && strcmp(argv[1], "http") == 0)
-        read_http(argv[2], argv[3], atoi(argv[4]));
+    if (argc == 6 && strcmp(argv[1], "http") == 0)
+        read_http(argv[2], argv[3], atoi(argv[4]), atoll(argv[5]) * 1000);
     else if (argc == 5 && strcmp(argv[1], "first-http") == 0)
         first_http(argv[2], argv[3], atoi(argv[4]));
     else if (argc == 5 && strcmp(argv[1], "first-file") == 0)
@@ -374,8 +384,8 @@ int main(int argc, char **argv) {
     else if (argc > 2 && strcmp(argv[1], "files") == 0)
         read_files(argc - 2, argv + 2);
     else {
-        fprintf(stderr, "usage: reader http URL BODY STREAMS | files FILE… | threads FILE… |\n"
-                        "  first-http URL BODY TIMES |\n"
+        fprintf(stderr, "usage: reader http URL BODY STREAMS APART_US | files FILE… |\n"
+                        "  threads FILE… | first-http URL BODY TIMES |\n"
                         "  first-file, first-closed or cycle DIRECTORY PROMPT TIMES\n");
         return 2;
     }

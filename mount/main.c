@@ -115,7 +115,7 @@ static void kernel_has_sent(void *owner, bool readable, bool writable) {
     if (!fs_receive(program->fs)) loop_stop(program->loop);
 }
 
-static void turn_ends(void *owner) {
+static void settle(void *owner) {
     struct program *program = owner;
     if (!program->engine) return;
     engine_flush(program->engine);
@@ -149,7 +149,7 @@ static bool build(struct program *program) {
         !simulator_start(&program->simulator, program->problem, sizeof(program->problem)))
         return false;
     timers_init(&program->timers);
-    struct loop_parts loop = { &program->clock, &program->timers, turn_ends, program };
+    struct loop_parts loop = { &program->clock, &program->timers, settle, program };
     program->loop = loop_create(&loop);
     if (!program->loop) return false;
     size_t connections = connections_max();

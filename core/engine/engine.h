@@ -2,7 +2,7 @@
  * engine: every provider of the mount and every request, from prompt to last byte. Knows no FUSE,
  * no HTTP library and no clock of its own: transport, timers, clock and random numbers are given.
  *
- * Whoever drives the loop calls timers_run, then engine_flush once a turn.
+ * Whoever drives the loop calls timers_run, and engine_flush before it sleeps or more often.
  */
 #ifndef ASKFS_CORE_ENGINE_ENGINE_H
 #define ASKFS_CORE_ENGINE_ENGINE_H

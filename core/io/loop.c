@@ -90,7 +90,7 @@ static void on_prepare(uv_prepare_t *handle) {
     struct loop *loop = handle->data;
     turn_begins(loop);
     run_due_timers(loop);
-    loop->parts.turn_ends(loop->parts.owner);
+    loop->parts.settle(loop->parts.owner);
     set_timer(loop);
     loop->clock_is_read = false;
 }
@@ -138,10 +138,13 @@ void loop_stop(struct loop *loop) {
 
 static void on_poll(uv_poll_t *handle, int status, int events) {
     struct watch *watch = handle->data;
-    turn_begins(watch->loop);
+    struct loop *loop = watch->loop; // the watch may end
+    turn_begins(loop);
     // An error wakes both sides: whoever owns the descriptor learns the error by using it.
     bool broken = status < 0;
     watch->ready(watch->owner, broken || events & UV_READABLE, broken || events & UV_WRITABLE);
+    // Not only once a turn: the readers of one stream need not wait for what another one brought.
+    loop->parts.settle(loop->parts.owner);
 }
 
 struct watch *loop_watch(struct loop *loop, int descriptor,

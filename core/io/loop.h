@@ -1,6 +1,6 @@
 /*
  * loop: the one event loop, on one thread: descriptors, signals, the timers' next deadline, and a
- * function at the end of each turn. libuv's events, our names; nobody else includes uv.h.
+ * function that settles what they left. libuv's events, our names; nobody else includes uv.h.
  */
 #ifndef ASKFS_CORE_IO_LOOP_H
 #define ASKFS_CORE_IO_LOOP_H
@@ -15,7 +15,7 @@ struct loop;
 struct loop_parts {
     struct clock *clock;   /* borrowed; read once a turn, before anything of the turn is called */
     struct timers *timers; /* borrowed; run when due */
-    void (*turn_ends)(void *owner); /* before the loop goes to sleep */
+    void (*settle)(void *owner); /* after each descriptor, and before the loop goes to sleep */
     void *owner;
 };
 

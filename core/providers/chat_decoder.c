@@ -245,7 +245,8 @@ static void take_choice(struct chat_decoder *chat, const json_t *root, const jso
         return;
     }
     give_content(chat, delta);
-    decoder_give(decoder, CHANNEL_TEXT, json_object_get(choice, "text")); // the older completions
+    if (!json_object_get(delta, "content")) // the older completions; Together sends both
+        decoder_give(decoder, CHANNEL_TEXT, json_object_get(choice, "text"));
     finish_with(chat, json_slice(choice, "finish_reason"));
 }
 

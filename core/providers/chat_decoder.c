@@ -191,7 +191,8 @@ static bool is_filtered(const char *word) {
 static void finish_with(struct chat_decoder *chat, struct slice word) {
     struct decoder *decoder = &chat->decoder;
     struct decoder_facts *facts = &decoder->facts;
-    if (word.length == 0 || decoder->status != DECODER_MORE) return;
+    // Some write null as a word.
+    if (word.length == 0 || slice_equals(word, "null") || decoder->status != DECODER_MORE) return;
     text_printable(facts->finish_reason, sizeof(facts->finish_reason), word);
     for (size_t i = 0; i < sizeof(bad_finishes) / sizeof(*bad_finishes); i++) {
         if (!slice_equals(word, bad_finishes[i].word)) continue;

@@ -214,9 +214,16 @@ static bool replace_text(struct chat_decoder *chat, char **text, const json_t *j
     return true;
 }
 
-static bool take_usage(struct chat_decoder *chat, const json_t *root) {
+// Groq and Moonshot have places of their own for it.
+static const json_t *find_usage(const json_t *root) {
+    const json_t *choice = json_array_get(json_object_get(root, "choices"), 0);
     const json_t *usage = json_object_get(root, "usage");
     if (!json_is_object(usage)) usage = json_object_get(json_object_get(root, "x_groq"), "usage");
+    return json_is_object(usage) ? usage : json_object_get(choice, "usage");
+}
+
+static bool take_usage(struct chat_decoder *chat, const json_t *root) {
+    const json_t *usage = find_usage(root);
     if (!usage_read_openai(usage, &chat->decoder.facts.usage)) return false;
     return replace_text(chat, &chat->usage, usage);
 }

@@ -35,6 +35,8 @@ static const struct json_rule delta_rules[] = {
     JSON_RULE("content", JSON_WANT_STRING, SLOT_CONTENT, NULL),
     JSON_RULE("reasoning_content", JSON_WANT_STRING, SLOT_REASONING_CONTENT, NULL),
     JSON_RULE("reasoning", JSON_WANT_STRING, SLOT_REASONING, NULL),
+    JSON_RULE("reasoning_text", JSON_WANT_NOTHING, 0, NULL),
+    JSON_RULE("reasoning_details", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("refusal", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("tool_calls", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("function_call", JSON_WANT_NOTHING, 0, NULL),
@@ -156,11 +158,27 @@ static void give_refusal(struct chat_decoder *chat, const json_t *refusal) {
     chat->refusal_end = end;
 }
 
+// OpenRouter's list, and MiniMax's: of text, summaries and what is encrypted.
+static void give_reasoning_details(struct decoder *decoder, const json_t *details) {
+    size_t i;
+    const json_t *detail;
+    json_array_foreach(details, i, detail) {
+        decoder_give(decoder, CHANNEL_REASONING, json_object_get(detail, "text"));
+        decoder_give(decoder, CHANNEL_REASONING, json_object_get(detail, "summary"));
+    }
+}
+
+// The same is often said under more than one name.
+static void give_reasoning(struct decoder *decoder, const json_t *from) {
+    static const char *const names[] = { "reasoning_content", "reasoning", "reasoning_text" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (decoder_give(decoder, CHANNEL_REASONING, json_object_get(from, names[i]))) return;
+    give_reasoning_details(decoder, json_object_get(from, "reasoning_details"));
+}
+
 static void give_content(struct chat_decoder *chat, const json_t *from) {
     struct decoder *decoder = &chat->decoder;
-    const json_t *reasoning = json_object_get(from, "reasoning_content");
-    if (json_slice_of(reasoning).length == 0) reasoning = json_object_get(from, "reasoning");
-    decoder_give(decoder, CHANNEL_REASONING, reasoning);
+    give_reasoning(decoder, from);
     give_parts(decoder, CHANNEL_TEXT, json_object_get(from, "content"));
     give_refusal(chat, json_object_get(from, "refusal"));
     tool_calls_add(&chat->tools, decoder, json_object_get(from, "tool_calls"));

@@ -197,10 +197,13 @@ static const struct {
     { "insufficient_system_resource", STREAM_OVERLOADED },
 };
 
-// "content_filter: SAFETY" is Gemini's.
+// "content_filter: SAFETY" is Gemini's; gateways pass its words on, and Bedrock's.
 static bool is_filtered(const char *word) {
-    static const char *const words[] = { "content_filter", "sensitive", "safety",
-                                         "prohibited_content" };
+    static const char *const words[] = {
+        "content_filter",  "sensitive", "safety", "prohibited_content",
+        "recitation",      "blocklist", "spii",   "guardrail_intervened",
+        "content_filtered"
+    };
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (failure_same_word(words[i], word)) return true;
     return false;
@@ -213,7 +216,7 @@ static void finish_with(struct chat_decoder *chat, struct slice word) {
     if (word.length == 0 || slice_equals(word, "null") || decoder->status != DECODER_MORE) return;
     text_printable(facts->finish_reason, sizeof(facts->finish_reason), word);
     for (size_t i = 0; i < sizeof(bad_finishes) / sizeof(*bad_finishes); i++) {
-        if (!slice_equals(word, bad_finishes[i].word)) continue;
+        if (!slice_equals_nocase(word, bad_finishes[i].word)) continue;
         decoder_fail_stream(decoder, bad_finishes[i].end, word);
         return;
     }

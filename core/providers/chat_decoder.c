@@ -69,6 +69,7 @@ static const struct json_rule chunk_rules[] = {
     JSON_RULE("code", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("message", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("detail", JSON_WANT_NOTHING, 0, NULL),
+    JSON_RULE("base_resp", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("done", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("response", JSON_WANT_NOTHING, 0, NULL),
 };

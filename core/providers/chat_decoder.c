@@ -275,7 +275,8 @@ static void take_choice(struct chat_decoder *chat, const json_t *root, const jso
         return;
     }
     give_content(chat, delta);
-    if (!json_object_get(delta, "content")) // the older completions; Together sends both
+    // The older completions have it; Together sends both.
+    if (!json_is_something(json_object_get(delta, "content")))
         decoder_give(decoder, CHANNEL_TEXT, json_object_get(choice, "text"));
     finish_with(chat, json_slice(choice, "finish_reason"));
 }

@@ -176,8 +176,14 @@ static void open_file(fuse_req_t request, fuse_ino_t inode, struct fuse_file_inf
     if (!reply_open(request, info)) node.entry->kind->close(handle);
 }
 
+// posix_fadvise(POSIX_FADV_WILLNEED) makes the kernel read through whatever descriptor it was
+// given, and what it gets is what sendfile gives to others.
 static void read_file(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
                       struct fuse_file_info *info) {
+    if ((info->flags & O_ACCMODE) == O_WRONLY) {
+        reply_error(request, ERROR_NOT_ALLOWED);
+        return;
+    }
     kind_of(info)->read(handle_of(info), request, size, (size_t)offset, info->flags);
 }
 

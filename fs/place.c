@@ -49,6 +49,11 @@ bool place_is_being_written(const struct fs *fs, const struct node *node) {
     return place && place->newest;
 }
 
+bool place_shows_newest(const struct fs *fs, const struct node *node) {
+    const struct place *place = find_place(fs, node);
+    return !place || (!place->newest && !place->refusal);
+}
+
 int64_t place_written_ns(const struct fs *fs, const struct node *node) {
     const struct place *place = find_place(fs, node);
     return place ? place->written_wall_ns : fs->mounted_wall_ns;

@@ -34,6 +34,8 @@ void places_destroy(struct fs *fs);
 
 /* A prompt is, or would be, coming: somebody has it open for writing. */
 bool place_is_being_written(const struct fs *fs, const struct node *node);
+/* Whoever opens `response` now gets the newest request, if there is any. */
+bool place_shows_newest(const struct fs *fs, const struct node *node);
 /* For stat: when a prompt was written here last; before the first, when the tree was mounted. */
 int64_t place_written_ns(const struct fs *fs, const struct node *node);
 void place_note_write(struct place *place, int64_t wall_ns);

@@ -115,6 +115,16 @@ int reader_open(struct fs *fs, const struct node *node, const struct reader_sour
     return 0;
 }
 
+struct request *reader_shown_request(const struct fs *fs, const struct node *node) {
+    if (node->request) return node->request;
+    if (place_is_being_written(fs, node)) return NULL;
+    const struct handle *first = handles_find(fs, tree_inode(node));
+    struct request *request = first ? ((const struct reader *)first)->follower.request : NULL;
+    for (const struct handle *handle = first; handle; handle = handle->next)
+        if (((const struct reader *)handle)->follower.request != request) return NULL;
+    return request;
+}
+
 int reader_failure(struct reader *reader) {
     if (!reader->follower.request) return place_problem(reader->handle.fs, &reader->handle.node);
     return error_of_failure(request_failure(reader->follower.request));

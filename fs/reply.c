@@ -7,7 +7,9 @@
 #include "fs/state.h"
 
 // Names are forgotten by the kernel after this long, and asked for again.
-static const double name_timeout_s = 1.0;
+static double name_timeout_s(const struct node *node) {
+    return node->entry->is_of_newest ? 0.0 : 1.0;
+}
 
 static double attribute_timeout_s(const struct node *node) {
     return tree_is_steady(node) ? 1.0 : 0.0;
@@ -30,7 +32,7 @@ void reply_entry(struct fuse_req *request, struct fs *fs, const struct node *nod
         .ino = tree_inode(node),
         .generation = 1,
         .attr_timeout = attribute_timeout_s(node),
-        .entry_timeout = name_timeout_s,
+        .entry_timeout = name_timeout_s(node),
     };
     tree_stat(fs, node, &entry.attr);
     fuse_reply_entry(request, &entry);

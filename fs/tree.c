@@ -7,6 +7,7 @@
 #include "fs/inode.h"
 #include "fs/kind.h"
 #include "fs/kinds/kinds.h"
+#include "fs/place.h"
 #include "fs/state.h"
 
 enum { BLOCK_SIZE = 4096, STAT_BLOCK = 512 };
@@ -66,6 +67,13 @@ static bool find_nameless(struct fs *fs, const char *name, struct node *node) {
     return node->request != NULL;
 }
 
+// Every splice of a file is served from the kernel's pages of its inode, whoever had it read and
+// whatever else it was then: so each answer has an inode of its own.
+static void bind_to_newest(const struct fs *fs, struct node *node) {
+    if (node->entry->is_of_newest && place_shows_newest(fs, node))
+        node->request = provider_newest_request(node->provider);
+}
+
 int tree_lookup(struct fs *fs, const struct node *directory, const char *name,
                 struct node *node_out) {
     struct node node = *directory;
@@ -75,6 +83,7 @@ int tree_lookup(struct fs *fs, const struct node *directory, const char *name,
     if (!node.entry->name && !find_nameless(fs, name, &node)) return ERROR_NO_NAME;
     if (S_ISLNK(node.entry->mode) && !tree_link_target(&node)) return ERROR_NO_NAME;
     if (!is_shown(fs, &node)) return ERROR_NO_NAME;
+    bind_to_newest(fs, &node);
     *node_out = node;
     return 0;
 }
@@ -113,6 +122,7 @@ static bool next_entry(const struct fs *fs, const struct node *directory, uint64
         node->entry = entry;
         if (S_ISLNK(entry->mode) && !tree_link_target(node)) continue;
         if (!is_shown(fs, node)) continue;
+        bind_to_newest(fs, node);
         *cookie = COOKIE_DOT_DOT + i;
         *name_out = entry->name;
         return true;

@@ -18,7 +18,7 @@ struct node {
     const struct entry *entry;
     size_t provider_index;
     struct provider *provider; /* NULL: above the providers */
-    struct request *request;   /* borrowed for the operation; NULL: not inside requests/<id> */
+    struct request *request;   /* borrowed for the operation; NULL: not about one of them */
 };
 
 uint64_t tree_inode(const struct node *node);

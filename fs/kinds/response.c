@@ -3,7 +3,6 @@
  * that no tool trusts a size that is not final; then it is exact.
  */
 #include "fs/kinds/kinds.h"
-#include "fs/place.h"
 #include "fs/reader.h"
 
 static size_t length_of_response(struct reader *reader) {
@@ -31,8 +30,7 @@ static const struct reader_source source_reasoning = { length_of_reasoning, read
 
 // The request whose text is final, or NULL.
 static struct request *finished_request(struct fs *fs, const struct node *node) {
-    if (!node->request && place_is_being_written(fs, node)) return NULL;
-    struct request *request = node_request(node);
+    struct request *request = reader_shown_request(fs, node);
     return request && request_has_ended(request) ? request : NULL;
 }
 

@@ -4,7 +4,6 @@
 #include "core/engine/report.h"
 #include "fs/errors.h"
 #include "fs/kinds/kinds.h"
-#include "fs/place.h"
 #include "fs/reader.h"
 
 static bool render_line(struct reader *reader) {
@@ -41,8 +40,7 @@ static int open_wait(struct fs *fs, const struct node *node, int flags,
 }
 
 static size_t size_of_wait(struct fs *fs, const struct node *node) {
-    struct request *request = node_request(node);
-    if (!node->request && place_is_being_written(fs, node)) return 0;
+    struct request *request = reader_shown_request(fs, node);
     if (!request || !request_has_ended(request)) return 0;
     struct bytes line;
     bytes_init(&line, SIZE_MAX / 2);

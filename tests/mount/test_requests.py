@@ -191,6 +191,15 @@ def test_cancel_between_two_attempts_ends_the_waiting(fake, server):
     assert len(server.requests) == 1
 
 
+def test_advice_about_what_cannot_be_read_is_borne(sim):
+    """It makes the kernel read through the descriptor, although that is for writing alone."""
+    sim.ask("hi")
+    with open(sim.latest / "cancel", "wb", buffering=0) as file:
+        file.write(b"stop")  # now the kernel takes it for a file of four bytes
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+    assert sim.ask("hi again")
+
+
 def test_cancel_of_a_finished_request_changes_nothing(sim):
     text = sim.ask("hi")
     try:

@@ -3,6 +3,7 @@
 import errno
 import os
 import select
+import tempfile
 import time
 
 import pytest
@@ -92,6 +93,62 @@ def test_a_reader_that_is_bound_stays_with_its_answer(fake, server, gate):
     assert fake.ask("two") == "new answer"
     gate.open()
     assert reader.end() == b"old answer"
+
+
+def sent(descriptor, offset):
+    """What sendfile gives: the kernel's pages, which all who have the file open share."""
+    with tempfile.TemporaryFile() as out:
+        count = os.sendfile(out.fileno(), descriptor, offset, 100)
+        out.seek(0)
+        return out.read(), count
+
+
+def test_pages_of_two_answers_are_never_mixed(echo):
+    length = 1000000
+    far = length - 200
+    echo.ask("a" * length)
+    first = os.open(echo / "response", os.O_RDONLY)
+    assert sent(first, 0) == (b"a" * 100, 100)
+    echo.ask("b" * length)
+    second = os.open(echo / "response", os.O_RDONLY)
+    assert sent(second, far) == (b"b" * 100, 100)
+    assert sent(first, far) == (b"a" * 100, 100)
+    assert sent(first, length // 2) == (b"a" * 100, 100)
+    assert sent(second, length // 2) == (b"b" * 100, 100)
+    os.close(first)
+    os.close(second)
+
+
+@pytest.mark.parametrize("name", ["response", "wait", "request.json", "response.json"])
+def test_an_answer_that_is_open_stays_whole_when_the_next_begins(fake, server, gate, name):
+    server.answer("the first answer")
+    fake.ask("one")
+    fake.wait()
+    old = fake.read_bytes(name)
+    with open(fake / name, "rb") as file:
+        server.answer("Hel", gate, "lo")
+        fake.write("two and more")
+        Reader(fake / "response").has("Hel")
+        assert os.fstat(file.fileno()).st_size == len(old)
+        assert sent(file.fileno(), 0) == (old[:100], min(len(old), 100))
+        gate.open()
+        fake.wait()
+        assert os.fstat(file.fileno()).st_size == len(old)
+        assert file.read() == old
+    assert os.stat(fake / name).st_size == len(fake.read_bytes(name))
+
+
+def test_a_response_that_was_opened_before_its_prompt_was_sent_has_a_size_once_finished(fake, server):
+    server.answer("Hello")
+    with open(fake / "prompt", "wb", buffering=0) as prompt:
+        prompt.write(b"hi")
+        response = open(fake / "response", "rb", buffering=0)
+        assert os.fstat(response.fileno()).st_size == 0
+    assert response.read() == b"Hello"
+    fake.wait()
+    assert os.fstat(response.fileno()).st_size == 5
+    assert response.seek(-2, os.SEEK_END) == 3
+    response.close()
 
 
 def test_the_errno_comes_after_the_last_good_byte_and_again(mounted, server):

@@ -1,6 +1,7 @@
 """A reader can be interrupted, stopped, continued and killed, and nothing is lost or stuck."""
 
 import os
+import select
 import shutil
 import signal
 
@@ -88,7 +89,12 @@ def test_a_python_reader_with_a_handler_goes_on_reading(fake, server, gate):
     )
     process = fake.mount.start(["/usr/bin/python3", "-c", program])
     eventually(lambda: waits_in(process.pid, fake / "response"))
-    end_group(process, signal.SIGUSR1)
+
+    def hears():  # at once in read, but not in the fstat before it
+        end_group(process, signal.SIGUSR1)
+        return select.select([process.stderr], [], [], 0.1)[0]
+
+    eventually(hears)
     assert process.stderr.read(5) == b"heard"
     gate.open()
     assert process.communicate(timeout=10)[0] == b"Hello"

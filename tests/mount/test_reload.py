@@ -4,6 +4,7 @@ keeps all that it has; what is broken changes nothing."""
 import errno
 import json
 import os
+import pathlib
 import signal
 
 import pytest
@@ -275,3 +276,14 @@ def test_readers_and_reloads_do_not_hurt_each_other(mount, server, second):
         reload(mount, {"fake": provider(second if number % 3 else server), **more})
     assert [reader.end() for reader in readers] == [b"ok"] * 20
     assert programs.suspicious_lines(mount.stderr()) == []
+
+
+def test_a_hangup_for_everything_named_askfs_leaves_the_simulator_alone(mounted):
+    sim = mounted({"sim": {"type": "sim"}}) / "sim"
+    pid = sim.mount.process.pid
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert len(children) == 1
+    os.kill(int(children[0]), signal.SIGHUP)
+    reload(sim.mount, {"sim": {"type": "sim"}})
+    assert programs.state_of(children[0]) == "S"
+    assert sim.ask("still there?")

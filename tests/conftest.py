@@ -86,7 +86,7 @@ def mounted(request, folder, watchdog):
             config = {"defaults": {"retry": QUICK_RETRY, **(defaults or {})},
                       "providers": providers, **(top or {})}
         own = folder / f"askfs{len(mounts)}"
-        own.mkdir()
+        own.mkdir(exist_ok=True)
         new = Mount(own, config, arguments, **variables)
         mounts.append(new)
         watchdog.victims.append(new.kill)

@@ -223,7 +223,7 @@ def test_a_variable_is_remembered_although_it_was_wiped(mounted, server):
         reload(mount, {"fake": provider(server, api_key={"env": "FAKE_KEY"})})
     (mount / "fake").ask("hi")
     assert server.requests[0].headers["authorization"] == "Bearer sk-of-the-test"
-    assert b"sk-of-the-test" not in open(f"/proc/{mount.process.pid}/environ", "rb").read()
+    assert b"sk-of-the-test" not in programs.told_of(mount.process.pid, "environ")
 
 
 def test_without_a_file_all_stays_as_it_was(mounted):

@@ -179,6 +179,22 @@ static const char *name_to_try(const struct engine *engine) {
     return name ? name : "sim";
 }
 
+static bool readme_line(const struct provider *provider, struct bytes *out) {
+    const struct provider_config *config = provider->config;
+    const char *model = provider->settings->model;
+    char *const *members = config->route; // NULL: no route, and it has an address
+    bool done = bytes_printf(out, "  %s/  %s%s%s", config->name, config->type->name,
+                             model[0] ? ", model " : "", model);
+    if (done && provider->key_problem)
+        done = bytes_printf(out, ", %s", provider->key_problem);
+    else if (done && !members)
+        done = bytes_printf(out, ", %s", provider->endpoint->base_url);
+    else if (done)
+        for (size_t i = 0; done && members[i]; i++)
+            done = bytes_printf(out, "%s %s", i ? "," : ", asks", members[i]);
+    return done && bytes_append_text(out, "\n");
+}
+
 bool report_readme(const struct engine *engine, const char *mountpoint, struct bytes *out) {
     const struct provider *provider;
     const char *name = name_to_try(engine);
@@ -194,13 +210,8 @@ bool report_readme(const struct engine *engine, const char *mountpoint, struct b
             "Mounted here:\n",
             mountpoint, name, mountpoint, name, mountpoint, width, "status"))
         return false;
-    for (size_t i = 0; (provider = engine_next_shown(engine, &i));) {
-        if (!bytes_printf(out, "  %s/  %s, model %s, %s\n", provider_name(provider),
-                          provider->config->type->name, provider->settings->model,
-                          provider->key_problem ? provider->key_problem
-                                                : provider->endpoint->base_url))
-            return false;
-    }
+    for (size_t i = 0; (provider = engine_next_shown(engine, &i));)
+        if (!readme_line(provider, out)) return false;
     return bytes_append_text(out,
                              "\nIn each: prompt response reasoning wait status breaker error models"
                              " model\nsystem options.json request.json response.json requests/.\n");

@@ -279,6 +279,14 @@ def test_the_readme_of_the_mount_can_be_typed(mounted, simulator):
     assert mount.run("\n".join(commands))
 
 
+def test_the_readme_of_the_mount_says_whom_a_route_asks(mounted, simulator):
+    sim = {"type": "sim", "base_url": simulator.url}
+    mount = mounted({"one": sim, "two": sim, "any": {"type": "route", "providers": ["one", "two"]}})
+    assert "  any/  route, asks one, two\n" in mount.read("README")
+    (mount / "any").write("sim-echo", "model")
+    assert "  any/  route, model sim-echo, asks one, two\n" in mount.read("README")
+
+
 def test_version_names_the_program_and_its_libraries(sim):
     text = sim.mount.read("version")
     assert "askfs" in text and "curl" in text and "fuse" in text.lower()

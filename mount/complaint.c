@@ -46,7 +46,10 @@ static const struct {
     const char *said;
     const char *advice;
 } advices[] = {
-    { "user_allow_other", "leave allow_other out, or write user_allow_other into /etc/fuse.conf" },
+    { "user_allow_other",
+      "leave allow_other or allow_root out, or write user_allow_other into /etc/fuse.conf" },
+    { "not owned by user", "name a directory of your own" },
+    { "is forbidden", "name a directory on a disk" },
     { "failed to exec", "install the package fuse3" },
     { "fusermount3: No such file", "install the package fuse3" },
     { "too many FUSE filesystems", "unmount others, or raise mount_max in /etc/fuse.conf" },

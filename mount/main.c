@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,14 @@ static void hold_standard_descriptors(void) {
 }
 
 // No key may end in a core dump, and each stream needs a descriptor.
+// mount(8) and systemd's units of the system start us without HOME.
+static void find_home(void) {
+    const char *home = getenv("HOME");
+    if (home && home[0]) return;
+    const struct passwd *user = getpwuid(getuid());
+    if (user && user->pw_dir) setenv("HOME", user->pw_dir, 1);
+}
+
 static void prepare_process(void) {
     struct rlimit none = { 0, 0 };
     struct rlimit files;
@@ -78,6 +87,7 @@ static void prepare_process(void) {
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); // a file that may not grow is an error like any other
+    find_home();
 }
 
 // How many connections the descriptors are enough for. What is beyond waits, because a provider

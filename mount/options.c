@@ -164,7 +164,7 @@ static const struct mount_option mount_options[] = {
     { "debug", NULL, own_debug, "like -d" },
     { "allow_other", NULL, pass_on, "other users may enter, as far as modes allow" },
     { "allow_root", NULL, pass_on, "root may enter" },
-    { "auto_unmount", NULL, pass_on, "a helper unmounts when askfs dies" },
+    { "auto_unmount", NULL, pass_on, "a helper unmounts when askfs dies; users: with allow_root" },
     { "fsname", "NAME", pass_fsname, "the source that df shows (SOURCE, else askfs)" },
     { "subtype", "NAME", pass_subtype, "the type that df shows after fuse. (askfs)" },
     { "max_read", "BYTES", pass_number, "the largest read that the kernel asks for" },

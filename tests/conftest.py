@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shlex
+import signal
 import tempfile
 
 import pytest
@@ -14,6 +15,14 @@ from support.simulator import Simulator
 from support.waiting import Watchdog
 
 pytest_plugins = ["support.breaking", "support.talk"]
+
+
+def pytest_configure():
+    """What nohup and background jobs ignore is not ignored by the programs under test: exec keeps
+    only what is ignored, and forgets handlers."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -77,7 +86,7 @@ def mounted(request, folder, watchdog):
             config = {"defaults": {"retry": QUICK_RETRY, **(defaults or {})},
                       "providers": providers, **(top or {})}
         own = folder / f"askfs{len(mounts)}"
-        own.mkdir()
+        own.mkdir(exist_ok=True)
         new = Mount(own, config, arguments, **variables)
         mounts.append(new)
         watchdog.victims.append(new.kill)

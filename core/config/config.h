@@ -30,7 +30,7 @@ enum key_source { KEY_NONE, KEY_ENV, KEY_FILE, KEY_COMMAND, KEY_CREDENTIAL };
 struct key_config {
     enum key_source source;
     char *name;     /* variable, file (~ expanded) or credential */
-    char **command; /* NULL-ended argv */
+    char **command; /* NULL-ended argv; a program with a slash in its name is absolute */
 };
 
 /* A directory of the mount: a provider, or a route, which chooses one (config_is_route). A route

@@ -41,6 +41,15 @@ static bool is_command(const json_t *value) {
     return true;
 }
 
+// A program with a slash in its name is a file like any other that is named here.
+static bool resolve_program(const struct source *source, const char *path, char **program) {
+    char *file = source_file(source, path, *program);
+    if (!file) return false;
+    free(*program);
+    *program = file;
+    return true;
+}
+
 // Fills one member of {"env" | "file" | "command" | "credential": …}.
 static bool read_place(struct key_config *key, const struct source *source, const char *path,
                        const json_t *value) {
@@ -62,7 +71,8 @@ static bool read_place(struct key_config *key, const struct source *source, cons
                                   "expected a list: the program and its arguments, such as "
                                   "[\"pass\", \"openai\"]; for a shell [\"sh\", \"-c\", \"…\"]");
         key->command = copy_strings(value);
-        return key->command || source_out_of_memory(source);
+        if (!key->command) return source_out_of_memory(source);
+        return !strchr(key->command[0], '/') || resolve_program(source, path, &key->command[0]);
     case KEY_CREDENTIAL:
         if (!name || !is_file_name(name))
             return source_problem(source, path,

@@ -6,9 +6,11 @@
 #include "core/base/text.h"
 #include "core/engine/state.h"
 #include "core/policy/fault_rules.h"
+#include "core/providers/json.h"
 
 struct settings *settings_of_config(const struct provider_config *config) {
-    char *options = config->options ? json_dumps(config->options, JSON_INDENT(2)) : NULL;
+    json_t *given = config->options;
+    char *options = given ? json_dumps(given, JSON_INDENT(2) | json_exact(given)) : NULL;
     struct settings *settings = settings_create(slice_of(config->model), slice_of(config->system),
                                                 config->options, slice_of(options));
     free(options);

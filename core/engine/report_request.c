@@ -4,6 +4,7 @@
 #include "core/engine/report.h"
 #include "core/engine/report_text.h"
 #include "core/engine/state.h"
+#include "core/providers/json.h"
 #include "core/providers/wire.h"
 
 static double ms_between(int64_t from_ns, int64_t to_ns) {
@@ -200,7 +201,7 @@ bool report_request_message(const struct request *request, struct bytes *out) {
     if (made) message = decoder_message(request->decoder, text, reasoning);
     free(text_copy);
     free(reasoning_copy);
-    return made && (!message || append_json(out, message, JSON_INDENT(2)));
+    return made && (!message || append_json(out, message, JSON_INDENT(2) | json_exact(message)));
 }
 
 bool report_request_wait(const struct request *request, struct bytes *out) {

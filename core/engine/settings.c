@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/providers/json.h"
+
 static char *copy_text(struct slice slice) {
     char *copy = malloc(slice.length + 1);
     if (!copy) return NULL;
@@ -37,7 +39,7 @@ static json_t *merge(json_t *under, json_t *over) {
 struct settings *settings_combine(struct settings *route, struct settings *provider) {
     if (!route->model[0] && !route->system[0] && !route->options) return settings_keep(provider);
     json_t *options = merge(provider->options, route->options);
-    char *text = options ? json_dumps(options, JSON_COMPACT) : NULL;
+    char *text = options ? json_dumps(options, JSON_COMPACT | json_exact(options)) : NULL;
     struct settings *combined = NULL;
     if (text)
         combined = settings_create(slice_of(route->model[0] ? route->model : provider->model),

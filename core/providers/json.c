@@ -1,5 +1,8 @@
 #include "core/providers/json.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "core/stream/json_repair.h"
 
 enum { REPAIR_GROWTH = 6, REPAIR_EXTRA = 64 };
@@ -61,14 +64,45 @@ bool json_is_something(const json_t *value) {
     return true;
 }
 
+enum { DIGITS_ALWAYS = 15, DIGITS_ENOUGH = 17 }; // of a double: kept from a text; for any value
+
+static size_t digits_of_real(double real) {
+    char text[64];
+    for (size_t digits = DIGITS_ALWAYS; digits < DIGITS_ENOUGH; digits++) {
+        snprintf(text, sizeof(text), "%.*g", (int)digits, real);
+        if (strtod(text, NULL) == real) return digits;
+    }
+    return DIGITS_ENOUGH;
+}
+
+static size_t larger(size_t one, size_t other) {
+    return one > other ? one : other;
+}
+
+static size_t digits_of(const json_t *value) {
+    size_t digits = DIGITS_ALWAYS;
+    size_t i;
+    const char *key;
+    const json_t *inner;
+    if (json_is_real(value)) return digits_of_real(json_real_value(value));
+    json_array_foreach(value, i, inner) digits = larger(digits, digits_of(inner));
+    json_object_foreach((json_t *)value, key, inner) digits = larger(digits, digits_of(inner));
+    return digits;
+}
+
+size_t json_exact(const json_t *value) {
+    return JSON_REAL_PRECISION(digits_of(value));
+}
+
 static int append_piece(const char *data, size_t length, void *owner) {
     return bytes_append(owner, data, length) ? 0 : -1;
 }
 
 bool json_append(struct bytes *out, const json_t *value) {
-    return json_dump_callback(value, append_piece, out, JSON_COMPACT | JSON_ENCODE_ANY) == 0;
+    return json_dump_callback(value, append_piece, out,
+                              JSON_COMPACT | JSON_ENCODE_ANY | json_exact(value)) == 0;
 }
 
 char *json_text(const json_t *value) {
-    return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | json_exact(value));
 }

@@ -23,6 +23,10 @@ int64_t json_whole(const json_t *object, const char *key, int64_t otherwise);
 /* Something that tells of an error: not null, false, 0, "" or {}. */
 bool json_is_something(const json_t *value);
 
+/* A flag for json_dumps: no more digits than the numbers in it need to be read back as themselves,
+ * so that 0.7 stays 0.7. */
+size_t json_exact(const json_t *value);
+
 bool json_append(struct bytes *out, const json_t *value);
 /* As compact text to be freed; NULL: no memory. */
 char *json_text(const json_t *value);

@@ -4,6 +4,7 @@
 #include "core/base/text.h"
 #include "core/engine/report.h"
 #include "core/policy/fault_rules.h"
+#include "core/providers/json.h"
 #include "fs/kinds/kinds.h"
 #include "fs/state.h"
 
@@ -26,7 +27,8 @@ static bool render_metrics(struct fs *fs, const struct node *node, struct bytes 
 }
 
 static bool render_config(struct fs *fs, const struct node *node, struct bytes *out) {
-    char *json = json_dumps(fs->parts.config_shown, JSON_INDENT(2));
+    const json_t *shown = fs->parts.config_shown;
+    char *json = json_dumps(shown, JSON_INDENT(2) | json_exact(shown));
     if (!json) return false;
     bool done = append_line(out, slice_of(json));
     free(json);

@@ -171,7 +171,10 @@ int main(int count, char **arguments) {
         return EXIT_START;
     }
     watch_signals(program);
-    if (given.has_parent && !watch_parent(program)) server_stop(&program->server);
+    if (given.has_parent) {
+        signal(SIGHUP, SIG_IGN); // pkill -HUP askfs means the mount, and finds this name, too
+        if (!watch_parent(program)) server_stop(&program->server);
+    }
     printf("askfs-sim: listening on http://127.0.0.1:%d\n", server_port(&program->server));
     fflush(stdout);
     server_run(&program->server);

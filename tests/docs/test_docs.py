@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -67,6 +68,26 @@ def test_the_readme_runs_as_it_is_printed(folder, watchdog):
         run_page("README.md", folder)
     finally:
         take_away(ask)
+
+
+def test_the_program_is_configured_with_what_the_demo_installs(folder):
+    script = (ROOT / "mount/install-packages").read_text()
+    only_tests = re.search(r"^tests=\((.*?)\)", script, re.M | re.S).group(1).split()
+    listed = subprocess.run(["dpkg", "-L", *only_tests], capture_output=True, text=True, check=False).stdout
+    hidden = {os.path.basename(line) for line in listed.splitlines() if line.endswith(".pc")}
+    paths = subprocess.run(["pkg-config", "--variable=pc_path", "pkg-config"], capture_output=True, text=True,
+                           check=True).stdout.strip().split(":")
+    (folder / "pkgconfig").mkdir()
+    for path in (file for place in reversed(paths) for file in pathlib.Path(place).glob("*.pc")):
+        link = folder / "pkgconfig" / path.name
+        link.unlink(missing_ok=True)
+        if path.name not in hidden: link.symlink_to(path)
+    result = subprocess.run(
+        ["meson", "setup", folder / "build", ROOT], capture_output=True, text=True, check=False, timeout=50,
+        env=programs.environment(folder, PKG_CONFIG_LIBDIR=str(folder / "pkgconfig"), CMAKE="false"),
+    )
+    assert "cmocka.pc" in hidden
+    assert result.returncode == 0, result.stdout
 
 
 def configurations():

@@ -1,6 +1,8 @@
 """Configuration: where it is found, what --check says, and how exact its errors are."""
 
 import json
+import os
+import pwd
 import subprocess
 
 import pytest
@@ -109,6 +111,17 @@ def test_the_first_configuration_that_is_found_counts(folder):
     del variables["ASKFS_CONFIG"]
     assert "from-xdg" in askfs(folder, "--check", **variables).stdout
     assert "from-home" in askfs(folder, "--check").stdout
+
+
+@pytest.mark.parametrize("home", [["-u", "HOME"], ["HOME="]])
+def test_without_the_variable_home_is_what_the_system_knows(folder, home):
+    """mount(8) starts it from fstab with no environment at all."""
+    (folder / "config.json").write_text(json.dumps({"providers": {
+        "fake": {"type": "openai", "api_key": {"file": "~/.keys/fake"}}}}))
+    result = subprocess.run(["env", *home, programs.ASKFS, "--check", "-c", "config.json"], capture_output=True,
+                            text=True, check=False, timeout=30, cwd=folder, env=programs.environment(folder))
+    assert result.returncode == 0, result.stderr
+    assert pwd.getpwuid(os.getuid()).pw_dir + "/.keys/fake" in result.stdout
 
 
 def test_a_named_configuration_that_is_missing_is_an_error(folder):

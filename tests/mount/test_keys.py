@@ -52,6 +52,17 @@ def test_a_key_from_a_command_is_sent(mounted, server):
     assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
 
+@pytest.mark.parametrize("name", ["./getkey", "~/getkey"])
+def test_a_key_command_may_be_named_like_a_key_file(mounted, server, folder, name):
+    place = folder / "askfs0" / ("home" if name[0] == "~" else "")
+    place.mkdir(parents=True)
+    (place / "getkey").write_text(f"#!/bin/sh\necho {KEY}\n")
+    (place / "getkey").chmod(0o700)
+    fake = mounted(config(server, {"command": [name]})) / "fake"
+    fake.ask("hi")
+    assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
 def test_a_key_from_systemd_is_sent(mounted, server, folder):
     (folder / "creds").mkdir()
     (folder / "creds" / "fake").write_text(KEY)
@@ -116,7 +127,7 @@ def test_a_key_is_nowhere_to_be_seen(mounted, server):
     assert KEY not in mount.stderr()
     for pid in [mount.process.pid, *children_of(mount.process.pid)]:
         for name in ("cmdline", "environ"):
-            assert KEY.encode() not in pathlib.Path(f"/proc/{pid}/{name}").read_bytes(), (pid, name)
+            assert KEY.encode() not in programs.told_of(pid, name), (pid, name)
 
 
 # Most providers' keys begin like nothing in particular: only who has the key can know it again.

@@ -4,6 +4,7 @@ keeps all that it has; what is broken changes nothing."""
 import errno
 import json
 import os
+import pathlib
 import signal
 
 import pytest
@@ -222,7 +223,7 @@ def test_a_variable_is_remembered_although_it_was_wiped(mounted, server):
         reload(mount, {"fake": provider(server, api_key={"env": "FAKE_KEY"})})
     (mount / "fake").ask("hi")
     assert server.requests[0].headers["authorization"] == "Bearer sk-of-the-test"
-    assert b"sk-of-the-test" not in open(f"/proc/{mount.process.pid}/environ", "rb").read()
+    assert b"sk-of-the-test" not in programs.told_of(mount.process.pid, "environ")
 
 
 def test_without_a_file_all_stays_as_it_was(mounted):
@@ -275,3 +276,14 @@ def test_readers_and_reloads_do_not_hurt_each_other(mount, server, second):
         reload(mount, {"fake": provider(second if number % 3 else server), **more})
     assert [reader.end() for reader in readers] == [b"ok"] * 20
     assert programs.suspicious_lines(mount.stderr()) == []
+
+
+def test_a_hangup_for_everything_named_askfs_leaves_the_simulator_alone(mounted):
+    sim = mounted({"sim": {"type": "sim"}}) / "sim"
+    pid = sim.mount.process.pid
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert len(children) == 1
+    os.kill(int(children[0]), signal.SIGHUP)
+    reload(sim.mount, {"sim": {"type": "sim"}})
+    assert programs.state_of(children[0]) == "S"
+    assert sim.ask("still there?")

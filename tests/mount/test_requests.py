@@ -279,6 +279,23 @@ def test_the_readme_of_the_mount_names_what_is_mounted(sim):
     assert "sim/" in text and "prompt" in text and "response" in text
 
 
+def test_the_readme_of_the_mount_can_be_typed(mounted, simulator):
+    providers = {"keyless": {"type": "openai", "api_key": {"env": "NO_SUCH_KEY"}},
+                 "a-longer-name": {"type": "sim", "base_url": simulator.url}}
+    mount = mounted(providers)
+    commands = [line for line in mount.read("README").splitlines() if "#" in line]
+    assert len({line.index("#") for line in commands}) == 1
+    assert mount.run("\n".join(commands))
+
+
+def test_the_readme_of_the_mount_says_whom_a_route_asks(mounted, simulator):
+    sim = {"type": "sim", "base_url": simulator.url}
+    mount = mounted({"one": sim, "two": sim, "any": {"type": "route", "providers": ["one", "two"]}})
+    assert "  any/  route, asks one, two\n" in mount.read("README")
+    (mount / "any").write("sim-echo", "model")
+    assert "  any/  route, model sim-echo, asks one, two\n" in mount.read("README")
+
+
 def test_version_names_the_program_and_its_libraries(sim):
     text = sim.mount.read("version")
     assert "askfs" in text and "curl" in text and "fuse" in text.lower()

@@ -48,6 +48,19 @@ def test_the_system_text_is_sent_as_the_system_message(fake, server):
     assert fake.read("system").rstrip("\n") == "Answer briefly.\nAlways."
 
 
+def test_a_number_is_sent_and_shown_as_it_was_written(mounted, server):
+    """0.7, and not 0.69999999999999996: some servers take two digits at most."""
+    config = {"type": "openai-compatible", "base_url": server.url, "model": "m"}
+    fake = mounted({"fake": {**config, "options": {"temperature": 0.7}}}) / "fake"
+    assert '"temperature": 0.7\n' in fake.read("options.json")
+    fake.ask("hi")
+    assert b'"temperature":0.7}' in server.requests[-1].body
+    assert '"ratio": 0.2,' in fake.mount.read("config.json")
+    fake.write('{"top_p": 0.1, "exactly": 0.30000000000000004}', "options.json")
+    fake.ask("hi")
+    assert newest_body(server)["exactly"] == 0.30000000000000004
+
+
 @pytest.mark.parametrize("how", [": > {0}", "truncate -s 0 {0}", "printf '' > {0}", "cp /dev/null {0}"])
 def test_an_emptied_setting_is_none(fake, server, how):
     fake.write("Answer briefly.", "system")

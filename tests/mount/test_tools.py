@@ -9,7 +9,7 @@ TOOLS = {
     "busybox cat": "busybox cat {0}",
     "busybox cp": "busybox cp {0} $HOME/copy && cat $HOME/copy",
     "cp": "cp {0} $HOME/copy && cat $HOME/copy",
-    "cp of the request's": "cp mount/sim/requests/latest/response $HOME/copy && cat $HOME/copy",
+    "cp of the request's": "rm -f $HOME/copy && cp mount/sim/requests/latest/response $HOME/copy && cat $HOME/copy",
     "tar": "tar -c -C $(dirname {0}) $(basename {0}) | tar -xO",
     "wc": "wc -c < {0}",
     "wc with a name": "wc -l {0} | cut -d' ' -f1",

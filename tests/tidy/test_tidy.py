@@ -179,7 +179,7 @@ def test_functions_named_in_the_architecture_exist():
 
 def tracked_or_new():
     out = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        ["git", "-c", "safe.directory=*", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     ).stdout
     return [ROOT / name for name in out.splitlines() if (ROOT / name).is_file()]

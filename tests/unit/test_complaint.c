@@ -19,7 +19,14 @@ static void test_what_they_say_becomes_one_line_with_advice(void **state) {
         { "fusermount3: option allow_other only allowed if 'user_allow_other' is set in "
           "/etc/fuse.conf\n",
           "/m: cannot be mounted: option allow_other only allowed if 'user_allow_other' is set in "
-          "/etc/fuse.conf: leave allow_other out, or write user_allow_other into /etc/fuse.conf" },
+          "/etc/fuse.conf: leave allow_other or allow_root out, or write user_allow_other into "
+          "/etc/fuse.conf" },
+        { "fusermount3: mountpoint /tmp not owned by user\n",
+          "/m: cannot be mounted: mountpoint /tmp not owned by user: name a directory of your "
+          "own" },
+        { "fusermount3: mounting over filesystem type 0x62656572 is forbidden\n",
+          "/m: cannot be mounted: mounting over filesystem type 0x62656572 is forbidden: name a "
+          "directory on a disk" },
         { "fuse: failed to exec fusermount3: No such file or directory\n",
           "/m: cannot be mounted: failed to exec fusermount3: No such file or directory: install "
           "the package fuse3" },

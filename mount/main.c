@@ -66,7 +66,6 @@ static void hold_standard_descriptors(void) {
     if (descriptor > STDERR_FILENO) close(descriptor);
 }
 
-// No key may end in a core dump, and each stream needs a descriptor.
 // mount(8) and systemd's units of the system start us without HOME.
 static void find_home(void) {
     const char *home = getenv("HOME");
@@ -75,6 +74,7 @@ static void find_home(void) {
     if (user && user->pw_dir) setenv("HOME", user->pw_dir, 1);
 }
 
+// No key may end in a core dump, and each stream needs a descriptor.
 static void prepare_process(void) {
     struct rlimit none = { 0, 0 };
     struct rlimit files;

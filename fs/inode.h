@@ -3,7 +3,7 @@
  *
  *   63      48 47                          8 7        0
  *   ┌─────────┬─────────────────────────────┬──────────┐
- *   │provider │ request serial              │ entry    │
+ *   │provider │ request serial, or a round  │ entry    │
  *   └─────────┴─────────────────────────────┴──────────┘
  *
  * A serial is never given twice, so neither is a number: nothing has to be counted or forgotten,
@@ -21,7 +21,7 @@ enum { INODE_ENTRIES_MAX = 1 << 8, INODE_PROVIDERS_MAX = (1 << 15) - 1 };
 
 struct inode_parts {
     size_t provider; /* index + 1; 0: of no provider */
-    uint64_t serial; /* 0: of no request */
+    uint64_t serial; /* 0: of no request; of what is about the newest one: the round (place.h) */
     size_t entry;    /* number in the layout */
 };
 

@@ -18,6 +18,9 @@ struct kind {
     /* What stat says while nobody has it open, or whoever has. */
     size_t (*size)(struct fs *fs, const struct node *node);
 
+    /* What it reads is what an open would read now. NULL: never certain. */
+    bool (*is_newest)(const struct handle *handle);
+
     /* When that changed. NULL: with the newest request that the file is about. */
     int64_t (*changed_ns)(const struct fs *fs, const struct node *node);
 

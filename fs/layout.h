@@ -32,7 +32,7 @@ struct entry {
     enum directory holds;          /* of a directory: what is inside */
     bool is_static;                /* attributes never change: the kernel may remember them */
     bool is_of_config;             /* changes with the configuration, and no sooner */
-    bool is_of_newest;             /* about the newest request: another inode for each */
+    bool is_of_newest;             /* about the newest request: its inodes go by rounds (place.h) */
     bool has_recovery;             /* how its request went on is an attribute of it: xattr.h */
     bool is_rehearsal;             /* shown where failures may be rehearsed */
     const struct kind *kind;       /* of a regular file: what it does */

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 
 #include "fs/errors.h"
+#include "fs/kind.h"
 #include "fs/state.h"
 
 struct place {
     struct writer *newest;
     int64_t written_wall_ns;
     int refusal; // of the newest prompt; 0: none
+    uint64_t round;
 };
 
 static struct place *find_place(const struct fs *fs, const struct node *node) {
@@ -49,9 +51,16 @@ bool place_is_being_written(const struct fs *fs, const struct node *node) {
     return place && place->newest;
 }
 
-bool place_shows_newest(const struct fs *fs, const struct node *node) {
-    const struct place *place = find_place(fs, node);
-    return !place || (!place->newest && !place->refusal);
+// All who have an inode open read the same: it is enough to look at one of them.
+uint64_t place_round(const struct fs *fs, const struct node *node) {
+    struct place *place = find_place(fs, node);
+    if (!place) return 0;
+    struct node now = *node;
+    now.round = place->round;
+    const struct handle *open = handles_find(fs, tree_inode(&now));
+    const struct kind *kind = node->entry->kind;
+    if (open && !(kind->is_newest && kind->is_newest(open))) place->round++;
+    return place->round;
 }
 
 int64_t place_written_ns(const struct fs *fs, const struct node *node) {
@@ -138,6 +147,13 @@ void follower_finish(struct follower *follower) {
     request_unwatch(follower->request, &follower->watcher);
     request_release(follower->request);
     follower->request = NULL;
+}
+
+bool follower_is_newest(const struct follower *follower, const struct fs *fs,
+                        const struct node *node) {
+    const struct place *place = find_place(fs, node);
+    if (place->newest || follower->writer) return follower->writer == place->newest;
+    return !place->refusal && follower->request == node_request(node);
 }
 
 bool follower_awaits_one(const struct follower *follower) {

@@ -34,8 +34,11 @@ void places_destroy(struct fs *fs);
 
 /* A prompt is, or would be, coming: somebody has it open for writing. */
 bool place_is_being_written(const struct fs *fs, const struct node *node);
-/* Whoever opens `response` now gets the newest request, if there is any. */
-bool place_shows_newest(const struct fs *fs, const struct node *node);
+/* What is about the newest request has one inode as long as all who have it open read the same
+ * text, because the kernel has one size and one set of pages for an inode. The round counts the
+ * inodes: whoever opens it now belongs to this one, a new one when the last is open for another
+ * text. */
+uint64_t place_round(const struct fs *fs, const struct node *node);
 /* For stat: when a prompt was written here last; before the first, when the tree was mounted. */
 int64_t place_written_ns(const struct fs *fs, const struct node *node);
 void place_note_write(struct place *place, int64_t wall_ns);
@@ -56,6 +59,9 @@ void follower_init(struct follower *follower, void (*changed)(void *owner), void
 bool follower_bind(struct follower *follower, struct place *place, const struct node *node);
 void follower_follow(struct follower *follower, struct request *request);
 void follower_finish(struct follower *follower);
+/* It follows what an open of node would bind to now. */
+bool follower_is_newest(const struct follower *follower, const struct fs *fs,
+                        const struct node *node);
 /* Is it one writer alone that it waits for? */
 bool follower_awaits_one(const struct follower *follower);
 /* It waits no longer for its writer, and follows what was asked before. */

@@ -116,13 +116,14 @@ int reader_open(struct fs *fs, const struct node *node, const struct reader_sour
 }
 
 struct request *reader_shown_request(const struct fs *fs, const struct node *node) {
-    if (node->request) return node->request;
-    if (place_is_being_written(fs, node)) return NULL;
-    const struct handle *first = handles_find(fs, tree_inode(node));
-    struct request *request = first ? ((const struct reader *)first)->follower.request : NULL;
-    for (const struct handle *handle = first; handle; handle = handle->next)
-        if (((const struct reader *)handle)->follower.request != request) return NULL;
-    return request;
+    const struct handle *open = handles_find(fs, tree_inode(node));
+    if (open) return ((const struct reader *)open)->follower.request;
+    return !node->request && place_is_being_written(fs, node) ? NULL : node_request(node);
+}
+
+bool reader_is_newest(const struct handle *handle) {
+    return follower_is_newest(&((const struct reader *)handle)->follower, handle->fs,
+                              &handle->node);
 }
 
 int reader_failure(struct reader *reader) {

@@ -40,14 +40,15 @@ struct reader *reader_create(struct fs *fs, const struct node *node,
 /* The open of a kind whose readers are bound to a request. 0 or an errno. */
 int reader_open(struct fs *fs, const struct node *node, const struct reader_source *source,
                 struct handle **handle_out);
-/* The request whose text stat tells of: the file's own, or the one that all follow who opened it
- * before there was one. NULL: none, or not one alone, or none yet. */
+/* The request whose text stat tells of: that which whoever has the file open reads, else that which
+ * an open would. NULL: none, or none yet. */
 struct request *reader_shown_request(const struct fs *fs, const struct node *node);
 int reader_failure(struct reader *reader); /* the errno of the request's end */
 
 void reader_refuse(struct parked *parked, int error);
 
 /* For struct kind. */
+bool reader_is_newest(const struct handle *handle);
 void reader_read(struct handle *handle, struct fuse_req *request, size_t size, size_t offset,
                  int flags);
 unsigned reader_poll(struct handle *handle, struct fuse_pollhandle *pollhandle);

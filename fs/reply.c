@@ -15,6 +15,12 @@ static double attribute_timeout_s(const struct node *node) {
     return tree_is_steady(node) ? 1.0 : 0.0;
 }
 
+// A name that is looked up with each open need not be followed by a question for its modes: what
+// was told counts for the open at hand, until the kernel's next tick.
+static double entry_attribute_timeout_s(const struct node *node) {
+    return node->entry->is_of_newest ? 1e-9 : attribute_timeout_s(node);
+}
+
 void reply_error(struct fuse_req *request, int error) {
     fuse_reply_err(request, error);
 }
@@ -31,7 +37,7 @@ void reply_entry(struct fuse_req *request, struct fs *fs, const struct node *nod
     struct fuse_entry_param entry = {
         .ino = tree_inode(node),
         .generation = 1,
-        .attr_timeout = attribute_timeout_s(node),
+        .attr_timeout = entry_attribute_timeout_s(node),
         .entry_timeout = name_timeout_s(node),
     };
     tree_stat(fs, node, &entry.attr);

@@ -15,7 +15,7 @@ enum { BLOCK_SIZE = 4096, STAT_BLOCK = 512 };
 uint64_t tree_inode(const struct node *node) {
     struct inode_parts parts = {
         .provider = node->provider ? node->provider_index + 1 : 0,
-        .serial = node->request ? request_serial(node->request) : 0,
+        .serial = node->request ? request_serial(node->request) : node->round,
         .entry = layout_number(node->entry),
     };
     return inode_pack(&parts);
@@ -30,7 +30,9 @@ int tree_find(struct fs *fs, uint64_t inode, struct node *node_out) {
         node.provider = engine_provider(fs->parts.engine, node.provider_index);
         if (!node.provider) return ERROR_STALE;
     }
-    if (parts.serial) {
+    if (node.entry->is_of_newest) {
+        node.round = parts.serial;
+    } else if (parts.serial) {
         node.request = provider_request(node.provider, parts.serial);
         if (!node.request) node.request = handles_find_request(fs, inode);
         if (!node.request) return ERROR_STALE;
@@ -67,13 +69,6 @@ static bool find_nameless(struct fs *fs, const char *name, struct node *node) {
     return node->request != NULL;
 }
 
-// Every splice of a file is served from the kernel's pages of its inode, whoever had it read and
-// whatever else it was then: so each answer has an inode of its own.
-static void bind_to_newest(const struct fs *fs, struct node *node) {
-    if (node->entry->is_of_newest && place_shows_newest(fs, node))
-        node->request = provider_newest_request(node->provider);
-}
-
 int tree_lookup(struct fs *fs, const struct node *directory, const char *name,
                 struct node *node_out) {
     struct node node = *directory;
@@ -83,7 +78,7 @@ int tree_lookup(struct fs *fs, const struct node *directory, const char *name,
     if (!node.entry->name && !find_nameless(fs, name, &node)) return ERROR_NO_NAME;
     if (S_ISLNK(node.entry->mode) && !tree_link_target(&node)) return ERROR_NO_NAME;
     if (!is_shown(fs, &node)) return ERROR_NO_NAME;
-    bind_to_newest(fs, &node);
+    if (node.entry->is_of_newest) node.round = place_round(fs, &node);
     *node_out = node;
     return 0;
 }
@@ -92,6 +87,7 @@ void tree_parent(const struct node *node, struct node *parent_out) {
     struct node parent = *node;
     enum directory in = node->entry->in;
     parent.entry = layout_directory(in == DIRECTORY_NONE ? DIRECTORY_ROOT : in);
+    parent.round = 0;
     if (in == DIRECTORY_REQUESTS) parent.request = NULL;
     if (in == DIRECTORY_ROOT || in == DIRECTORY_NONE) parent.provider = NULL;
     *parent_out = parent;
@@ -122,7 +118,7 @@ static bool next_entry(const struct fs *fs, const struct node *directory, uint64
         node->entry = entry;
         if (S_ISLNK(entry->mode) && !tree_link_target(node)) continue;
         if (!is_shown(fs, node)) continue;
-        bind_to_newest(fs, node);
+        if (entry->is_of_newest) node->round = place_round(fs, node);
         *cookie = COOKIE_DOT_DOT + i;
         *name_out = entry->name;
         return true;

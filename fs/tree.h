@@ -18,7 +18,8 @@ struct node {
     const struct entry *entry;
     size_t provider_index;
     struct provider *provider; /* NULL: above the providers */
-    struct request *request;   /* borrowed for the operation; NULL: not about one of them */
+    struct request *request;   /* borrowed for the operation; NULL: not inside requests/<id> */
+    uint64_t round;            /* of what is about the newest request: place_round */
 };
 
 uint64_t tree_inode(const struct node *node);

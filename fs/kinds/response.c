@@ -56,6 +56,7 @@ static int open_reasoning(struct fs *fs, const struct node *node, int flags,
 
 const struct kind kind_response = {
     .size = size_of_response,
+    .is_newest = reader_is_newest,
     .open = open_response,
     .read = reader_read,
     .poll = reader_poll,
@@ -65,6 +66,7 @@ const struct kind kind_response = {
 
 const struct kind kind_reasoning = {
     .size = size_of_reasoning,
+    .is_newest = reader_is_newest,
     .open = open_reasoning,
     .read = reader_read,
     .poll = reader_poll,

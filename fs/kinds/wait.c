@@ -51,6 +51,7 @@ static size_t size_of_wait(struct fs *fs, const struct node *node) {
 
 const struct kind kind_wait = {
     .size = size_of_wait,
+    .is_newest = reader_is_newest,
     .open = open_wait,
     .read = reader_read,
     .poll = reader_poll,

@@ -64,13 +64,6 @@ struct provider *engine_provider(const struct engine *engine, size_t index) {
     return index < engine->provider_count ? engine->providers[index] : NULL;
 }
 
-struct provider *engine_find_provider(const struct engine *engine, const char *name) {
-    struct provider *provider;
-    for (size_t i = 0; (provider = engine_next_shown(engine, &i));)
-        if (strcmp(provider_name(provider), name) == 0) return provider;
-    return NULL;
-}
-
 struct provider *engine_next_shown(const struct engine *engine, size_t *index) {
     while (*index < engine->provider_count) {
         struct provider *provider = engine->providers[(*index)++];
@@ -108,8 +101,4 @@ struct events *engine_events(struct engine *engine) {
 
 struct events *engine_alerts(struct engine *engine) {
     return engine->alerts;
-}
-
-bool engine_has_news(const struct engine *engine) {
-    return engine->news != NULL;
 }

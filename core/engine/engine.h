@@ -60,8 +60,6 @@ bool engine_configure(struct engine *engine, const struct provider_setup *setups
  * index stays with its directory. */
 size_t engine_provider_count(const struct engine *engine);
 struct provider *engine_provider(const struct engine *engine, size_t index);
-/* NULL: none has that name now. */
-struct provider *engine_find_provider(const struct engine *engine, const char *name);
 size_t engine_shown_count(const struct engine *engine); /* without those that were removed */
 /* The first one from *index on that was not removed; *index is then behind it. NULL: none. */
 struct provider *engine_next_shown(const struct engine *engine, size_t *index);
@@ -76,7 +74,5 @@ struct events *engine_alerts(struct engine *engine);
 /* Tells the watchers of every request, and of events and alerts, that changed since the last call.
  */
 void engine_flush(struct engine *engine);
-/* Called when something changed that engine_flush will tell; the loop uses it to come back. */
-bool engine_has_news(const struct engine *engine);
 
 #endif

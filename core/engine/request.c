@@ -245,10 +245,6 @@ const char *request_id(const struct request *request) {
     return request->id;
 }
 
-struct provider *request_provider(const struct request *request) {
-    return request->provider;
-}
-
 enum request_state request_state(const struct request *request) {
     return request->state;
 }
@@ -307,10 +303,6 @@ bool request_is_of_route(const struct request *request) {
 
 bool request_is_delivered(const struct request *request) {
     return request->given[REQUEST_RESPONSE] > 0;
-}
-
-int64_t request_started_wall_ns(const struct request *request) {
-    return request->started_wall_ns;
 }
 
 int64_t request_changed_wall_ns(const struct request *request) {

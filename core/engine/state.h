@@ -347,7 +347,6 @@ void spending_note_sent(struct attempt *attempt);
 void spending_note_ended(struct attempt *attempt, enum billed billed);
 /* May an attempt that costs be sent after this delay? */
 bool spending_allows(const struct provider *provider, int64_t delay_ns);
-int64_t spending_resets_in_ns(const struct provider *provider); /* TIME_NEVER: no limit */
 /* What a request fails with when its leg's budget is spent. */
 void spending_failure(const struct leg *leg, struct failure *failure_out);
 

@@ -19,7 +19,6 @@ struct histogram {
 };
 
 void histogram_note(struct histogram *histogram, int64_t duration_ns);
-uint64_t histogram_count(const struct histogram *histogram);
 
 /* The newest values, for quantiles. */
 struct recent {

@@ -34,9 +34,6 @@ struct route_choice route_choose(const struct route_member *members, size_t coun
                                  const struct retry_decision *same, int64_t patience_ns,
                                  int64_t wait_max_ns);
 
-/* Would every other provider say the same? Then the route ends here. */
-bool route_ends(const struct failure *failure);
-
 /* No headers, no first token, or a stall: others are asked before it is asked again. */
 bool route_is_silence(const struct failure *failure);
 

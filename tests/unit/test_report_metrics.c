@@ -69,12 +69,13 @@ static void world_end(struct world *world) {
     free(world);
 }
 
-static struct request *ask(struct world *world, const char *provider) {
+enum { P, Q, ANY }; // the directories of two_and_a_route
+
+static struct request *ask(struct world *world, size_t provider) {
     struct bytes prompt;
     bytes_init(&prompt, 1 << 10);
     bytes_append_text(&prompt, "hello");
-    struct request *request =
-        request_submit(engine_find_provider(world->engine, provider), &prompt);
+    struct request *request = request_submit(engine_provider(world->engine, provider), &prompt);
     bytes_finish(&prompt);
     assert_non_null(request);
     return request;
@@ -157,7 +158,7 @@ static void test_a_fresh_mount_shows_what_will_be_counted(void **state) {
 
 static void test_what_went_to_the_spill_is_shown_and_what_could_not(void **state) {
     struct world *world = world_of();
-    struct request *request = ask(world, "p");
+    struct request *request = ask(world, P);
     stream_begins(world);
     for (int i = 0; i < 8; i++)
         says(world, 32 * KIB);
@@ -184,14 +185,14 @@ static void test_what_went_to_the_spill_is_shown_and_what_could_not(void **state
 
 static void test_a_refused_key_raises_its_alert_until_the_key_is_accepted(void **state) {
     struct world *world = world_of();
-    struct request *refused = ask(world, "p");
+    struct request *refused = ask(world, P);
     fails(world, 401, "content-type: application/json\n");
     assert_value(world, "askfs_alert_raised{provider=\"p\",alert=\"key_refused\"}", 1);
     assert_value(world, "askfs_alert_raised{provider=\"q\",alert=\"key_refused\"}", 0);
     assert_value(world, "askfs_attempts_total{provider=\"p\",error_class=\"auth\"}", 1);
     assert_value(world, "askfs_failed_requests_total{provider=\"p\",error_class=\"auth\"}", 1);
     assert_value(world, "askfs_error_ratio_5m{provider=\"p\"}", 1);
-    struct request *accepted = ask(world, "p");
+    struct request *accepted = ask(world, P);
     stream_begins(world);
     assert_value(world, "askfs_active_streams{provider=\"p\"}", 1);
     says(world, 1);
@@ -206,9 +207,9 @@ static void test_a_refused_key_raises_its_alert_until_the_key_is_accepted(void *
 
 static void test_a_pause_for_a_rate_limit_is_shown_as_it_passes(void **state) {
     struct world *world = world_of();
-    struct request *request = ask(world, "p");
+    struct request *request = ask(world, P);
     fails(world, 429, "retry-after: 7\n");
-    struct request *waits = ask(world, "p");
+    struct request *waits = ask(world, P);
     assert_value(world, "askfs_queued_requests{provider=\"p\"}", 1);
     assert_value(world, "askfs_provider_state{provider=\"p\",state=\"rate_limited\"}", 1);
     assert_value(world, "askfs_provider_state{provider=\"p\",state=\"ok\"}", 0);
@@ -224,11 +225,11 @@ static void test_a_pause_for_a_rate_limit_is_shown_as_it_passes(void **state) {
 
 static void test_what_is_cancelled_is_an_attempt_only_while_one_is_under_way(void **state) {
     struct world *world = world_of();
-    struct request *request = ask(world, "p");
+    struct request *request = ask(world, P);
     fails(world, 429, "retry-after: 7\n");
-    struct request *waits = ask(world, "p");
+    struct request *waits = ask(world, P);
     request_cancel(waits);
-    struct request *streams = ask(world, "q");
+    struct request *streams = ask(world, Q);
     stream_begins(world);
     request_cancel(streams);
     assert_value(world, "askfs_requests_total{provider=\"p\",outcome=\"cancelled\"}", 1);
@@ -243,7 +244,7 @@ static void test_what_is_cancelled_is_an_attempt_only_while_one_is_under_way(voi
 
 static void test_a_route_counts_its_request_beside_its_provider(void **state) {
     struct world *world = world_of();
-    struct request *request = ask(world, "any");
+    struct request *request = ask(world, ANY);
     stream_begins(world);
     says(world, 1);
     stream_stops(world);

@@ -1,6 +1,5 @@
 /* askfs: options in, a mounted tree out. The whole life of the program is in main. */
 #include <curl/curl.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <signal.h>

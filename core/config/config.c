@@ -9,7 +9,6 @@
 #include "core/config/lookup.h"
 #include "core/config/root.h"
 #include "core/config/route.h"
-#include "core/config/schema.h"
 #include "core/config/shown.h"
 
 enum { PROVIDERS_MAX = 1024, NAME_BYTES_MAX = 255 };

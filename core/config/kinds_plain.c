@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/text.h"
 #include "core/config/kinds.h"
 
 static void *field(const struct schema_key *key, struct provider_draft *draft) {

@@ -1,6 +1,5 @@
 #include "core/config/provider_draft.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 

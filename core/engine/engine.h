@@ -9,7 +9,6 @@
 
 #include <sys/types.h>
 
-#include "core/base/random.h"
 #include "core/base/time.h"
 #include "core/base/timers.h"
 #include "core/config/config.h"

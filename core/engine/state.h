@@ -4,6 +4,7 @@
 #ifndef ASKFS_CORE_ENGINE_STATE_H
 #define ASKFS_CORE_ENGINE_STATE_H
 
+#include "core/base/random.h"
 #include "core/engine/endpoint.h"
 #include "core/engine/model_state.h"
 #include "core/engine/provider.h"

@@ -11,7 +11,6 @@
 #ifndef ASKFS_CORE_EVENTS_EVENTS_H
 #define ASKFS_CORE_EVENTS_EVENTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

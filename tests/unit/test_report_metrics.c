@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-#include "core/engine/provider.h"
 #include "core/engine/report.h"
 #include "tests/unit/directories.h"
 #include "tests/unit/fake_spill.h"

@@ -13,10 +13,6 @@
 
 enum { GRACE_NS = 3 * TIME_S / 2 };
 
-static int64_t now_of(const struct request *request) {
-    return engine_now_ns(request->provider->engine);
-}
-
 // ---- before ----
 
 void answer_forget(struct request *request) {
@@ -164,7 +160,7 @@ static bool keep_reasoning(struct request *request, struct slice reasoning) {
 static void note_progress(struct request *request, uint64_t progress) {
     struct attempt *attempt = attempt_newest(request);
     struct stats *stats = &attempt->target->stats;
-    int64_t now_ns = now_of(request);
+    int64_t now_ns = request_now_ns(request);
     if (!request->has_content) {
         request->has_content = true;
         attempt->first_content_ns = now_ns;
@@ -222,7 +218,7 @@ static void judge(struct request *request, enum decoder_status status, struct ga
         break;
     case DECODER_FINISHING:
         if (request->phase == PHASE_GRACE || !end_seam(request)) break;
-        attempt_watch(request, PHASE_GRACE, now_of(request), GRACE_NS);
+        attempt_watch(request, PHASE_GRACE, request_now_ns(request), GRACE_NS);
         break;
     case DECODER_DONE:
         if (end_seam(request)) course_complete(request);

@@ -15,10 +15,6 @@ static struct timers *timers_of(struct request *request) {
     return request->provider->engine->parts.timers;
 }
 
-static int64_t now_of(const struct request *request) {
-    return engine_now_ns(request->provider->engine);
-}
-
 static const struct provider_config *config_of(const struct request *request) {
     return request->leg->target->config;
 }
@@ -80,7 +76,7 @@ void attempt_close(struct request *request, const struct failure *failure) {
     if (request->leg) leave_flight(request);
     if (attempt && attempt->ended_ns < 0) {
         if (request->has_opened) attempt->usage = decoder_facts(request->decoder)->usage;
-        attempt->ended_ns = now_of(request);
+        attempt->ended_ns = request_now_ns(request);
         attempt->http_status = request->reply_status;
         spending_note_ended(attempt, billed_of(request, failure));
         if (!request->is_listing)
@@ -104,14 +100,14 @@ static void on_connected(void *owner) {
     const struct timeouts *limits = limits_of(request);
     if (request->state != REQUEST_CONNECTING) return;
     struct attempt *attempt = attempt_newest(request);
-    attempt->connected_ns = now_of(request);
+    attempt->connected_ns = request_now_ns(request);
     attempt->connect_ns = attempt->connected_ns - attempt->started_ns;
     request->state = REQUEST_WAITING;
     request_changed(request);
     bool headers_first = limits->headers_ns > 0 && (limits->first_token_ns == 0 ||
                                                     limits->headers_ns < limits->first_token_ns);
     if (headers_first)
-        attempt_watch(request, PHASE_HEADERS, now_of(request), limits->headers_ns);
+        attempt_watch(request, PHASE_HEADERS, request_now_ns(request), limits->headers_ns);
     else
         attempt_watch_stream(request, PHASE_FIRST_TOKEN);
 }
@@ -146,7 +142,7 @@ static bool is_answer(const struct request *request) {
 static void watch_refusal(struct request *request) {
     int64_t limit_ns = limits_of(request)->first_token_ns;
     bool shorter = limit_ns > 0 && limit_ns < refusal_ns;
-    attempt_watch(request, PHASE_REFUSAL, now_of(request), shorter ? limit_ns : refusal_ns);
+    attempt_watch(request, PHASE_REFUSAL, request_now_ns(request), shorter ? limit_ns : refusal_ns);
 }
 
 static void on_headers(void *owner, int status, const struct header *headers, size_t count) {
@@ -163,14 +159,15 @@ static void on_headers(void *owner, int status, const struct header *headers, si
     }
     if (request->is_listing) return;
     struct provider *target = request->leg->target;
-    if (is_answer(request)) pacer_note_accepted(&target->pacer, &request->ticket, now_of(request));
-    pacer_note_headers(&target->pacer, headers, count, now_of(request),
+    if (is_answer(request))
+        pacer_note_accepted(&target->pacer, &request->ticket, request_now_ns(request));
+    pacer_note_headers(&target->pacer, headers, count, request_now_ns(request),
                        engine_wall_ns(target->engine));
     if (!is_answer(request)) {
         watch_refusal(request);
         return;
     }
-    request->byte_ns = now_of(request);
+    request->byte_ns = request_now_ns(request);
     attempt_watch_stream(request, PHASE_FIRST_TOKEN);
     if (!answer_open(request, content_type))
         request_fail_with_us(request, FAILURE_INTERNAL, "out of memory");
@@ -182,7 +179,7 @@ static void on_body(void *owner, struct slice bytes) {
     struct request *request = owner;
     if (request_has_ended(request)) return;
     if (is_answer(request) && !request->is_listing) {
-        request->byte_ns = now_of(request);
+        request->byte_ns = request_now_ns(request);
         answer_feed(request, bytes);
         return;
     }
@@ -258,9 +255,9 @@ static void look_at_stream(struct request *request, enum timer_end timer, int64_
     int64_t due_ns = limit_ns ? time_after(from_ns, limit_ns) : TIME_NEVER;
     int64_t idle_due_ns = idle_ns ? time_after(request->byte_ns, idle_ns) : TIME_NEVER;
     int64_t next_ns = due_ns < idle_due_ns ? due_ns : idle_due_ns;
-    if (now_of(request) >= due_ns)
+    if (request_now_ns(request) >= due_ns)
         time_is_up(request, timer, limit_ns);
-    else if (now_of(request) >= idle_due_ns)
+    else if (request_now_ns(request) >= idle_due_ns)
         time_is_up(request, TIMER_IDLE, idle_ns);
     else if (next_ns != TIME_NEVER)
         timer_arm(timers_of(request), &request->phase_timer, next_ns);
@@ -317,7 +314,7 @@ static struct attempt *add_attempt(struct request *request) {
         .target = request->leg->target,
         .settings = settings_keep(request->leg->settings),
         .method = request->method,
-        .started_ns = now_of(request),
+        .started_ns = request_now_ns(request),
         .started_wall_ns = engine_wall_ns(request->provider->engine),
         .connected_ns = -1,
         .connect_ns = -1,
@@ -438,10 +435,12 @@ void attempt_start(struct request *request) {
     if (!request->is_listing) {
         request->in_flight = true;
         queue_enter_flight(target);
-        pacer_note_sent(&target->pacer, &request->ticket, now_of(request), &target->engine->random);
+        pacer_note_sent(&target->pacer, &request->ticket, request_now_ns(request),
+                        &target->engine->random);
     }
     request->state = REQUEST_CONNECTING;
     if (!request->is_listing) tell_attempt_started(request);
     request_changed(request);
-    attempt_watch(request, PHASE_CONNECT, now_of(request), limits_of(request)->connection_ns);
+    attempt_watch(request, PHASE_CONNECT, request_now_ns(request),
+                  limits_of(request)->connection_ns);
 }

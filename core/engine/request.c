@@ -237,6 +237,10 @@ void request_tell_watchers(struct request *request) {
 
 // ---- what it is ----
 
+int64_t request_now_ns(const struct request *request) {
+    return engine_now_ns(request->provider->engine);
+}
+
 uint64_t request_serial(const struct request *request) {
     return request->serial;
 }

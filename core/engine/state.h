@@ -316,6 +316,7 @@ void course_note_cause(struct request *request, const struct failure *failure);
 void course_set_method(struct request *request, bool broke);
 
 /* request.c */
+int64_t request_now_ns(const struct request *request); /* by the engine's clock */
 struct request *request_create(struct provider *provider);
 void request_changed(struct request *request); /* watchers will hear of it */
 void request_tell_watchers(struct request *request);

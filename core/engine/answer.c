@@ -169,7 +169,7 @@ static void note_progress(struct request *request, uint64_t progress) {
         request->state = REQUEST_STREAMING;
         if (request->first_content_ns < 0) request->first_content_ns = now_ns;
         request->progress_ns = now_ns;
-        attempt_watch_stream(request, PHASE_READ);
+        attempt_phase_begin_stream(request, PHASE_READ);
     } else {
         histogram_note(&stats->inter_token, now_ns - request->progress_ns);
     }
@@ -218,7 +218,7 @@ static void judge(struct request *request, enum decoder_status status, struct ga
         break;
     case DECODER_FINISHING:
         if (request->phase == PHASE_GRACE || !end_seam(request)) break;
-        attempt_watch(request, PHASE_GRACE, request_now_ns(request), GRACE_NS);
+        attempt_phase_begin(request, PHASE_GRACE, request_now_ns(request), GRACE_NS);
         break;
     case DECODER_DONE:
         if (end_seam(request)) course_complete(request);

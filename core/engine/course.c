@@ -47,7 +47,8 @@ void course_complete(struct request *request) {
     leg_leave(request, request->leg, NULL, false);
     // The last bytes of the reply let the connection be used again; the reader need not wait.
     request->draining = request->transfer != NULL;
-    if (request->draining) attempt_watch(request, PHASE_DRAIN, request_now_ns(request), drain_ns);
+    if (request->draining)
+        attempt_phase_begin(request, PHASE_DRAIN, request_now_ns(request), drain_ns);
     request_end(request, REQUEST_DONE, NULL);
 }
 
@@ -94,7 +95,7 @@ static void go_to(struct request *request, struct leg *leg, const struct failure
     if (decision->reason == RETRY_FRESH) leg->spent.free_retry_used = true;
     tell_going_on(request, failure, broke || request_is_delivered(request));
     request_changed(request);
-    attempt_watch(request, PHASE_RETRY, request->retry_at_ns, 1);
+    attempt_phase_begin(request, PHASE_RETRY, request->retry_at_ns, 1);
 }
 
 void course_retry_is_due(struct request *request) {

@@ -75,6 +75,10 @@ const struct retry_policy *leg_retry_policy(const struct leg *leg) {
     return &leg->target->config->retry;
 }
 
+const struct timeouts *leg_timeouts(const struct leg *leg) {
+    return &leg->target->config->timeouts;
+}
+
 bool leg_has_room(const struct leg *leg) {
     const struct provider *target = leg->target;
     return target->queue.count < (size_t)target->config->max_queued || queue_has_room(target);

@@ -280,6 +280,7 @@ bool leg_rests_past_deadline(const struct request *request, const struct leg *le
  */
 bool leg_has_budget(const struct request *request, const struct leg *leg, int64_t delay_ns);
 const struct retry_policy *leg_retry_policy(const struct leg *leg);
+const struct timeouts *leg_timeouts(const struct leg *leg);
 /* The request goes elsewhere, or ends: tells the breaker and the statistics. failure NULL: it was
  * answered here. is_neutral: it was stopped, which says nothing about the provider. */
 void leg_leave(struct request *request, struct leg *leg, const struct failure *failure,
@@ -338,10 +339,21 @@ struct attempt *attempt_newest(const struct request *request); /* NULL: none */
 void attempt_close(struct request *request, const struct failure *failure);
 /* The JSON that an attempt sends. */
 bool attempt_write_body(const struct request *request, struct bytes *out);
-void attempt_phase_timer(void *owner);
-void attempt_watch(struct request *request, enum phase phase, int64_t from_ns, int64_t limit_ns);
+void attempt_forget_transfer(struct request *request); /* it is over, or was cancelled */
+
+/* attempt_phase.c: how long each phase of an attempt may take */
+/* limit_ns 0: as long as it likes. */
+void attempt_phase_begin(struct request *request, enum phase phase, int64_t from_ns,
+                         int64_t limit_ns);
 /* The same for the phases of a stream, whose limits move with what comes. */
-void attempt_watch_stream(struct request *request, enum phase phase);
+void attempt_phase_begin_stream(struct request *request, enum phase phase);
+void attempt_phase_stop(struct request *request); /* nothing is waited for */
+void attempt_phase_timer(void *owner);
+
+/* attempt_reply.c: what comes back in an attempt */
+extern const struct transfer_events attempt_reply_events; /* the owner is the request */
+void attempt_reply_begin(struct request *request); /* what came in an earlier one is forgotten */
+void attempt_reply_judge(struct request *request); /* it is no answer: which failure is it? */
 
 /* spending.c: the user's own budget of a provider */
 /* An attempt that may cost was sent; each attempt has ended, and its usage is known. */

@@ -17,7 +17,7 @@
 #include "mount/complaint.h"
 #include "mount/descriptors.h"
 
-static const int64_t farewell_ns = 2 * TIME_S;
+static const int64_t cancels_ns = 2 * TIME_S;
 
 // ---- what the loop calls ----
 
@@ -44,7 +44,7 @@ static void settle(void *owner) {
     struct program *program = owner;
     if (!program->engine) return;
     engine_flush(program->engine);
-    if (program->is_stopping && !engine_says_farewell(program->engine)) loop_stop(program->loop);
+    if (program->is_stopping && !engine_is_cancelling(program->engine)) loop_stop(program->loop);
 }
 
 static void tree_is_usable(void *owner) {
@@ -184,21 +184,21 @@ void program_run(struct program *program) {
 
 // ---- the end ----
 
-static void farewells_take_too_long(void *owner) {
+static void cancels_take_too_long(void *owner) {
     struct program *program = owner;
     loop_stop(program->loop);
 }
 
 // What goes on at a provider without us, and costs, is told to stop; the provider has a moment.
-static void say_farewell(struct program *program) {
+static void cancel_upstream(struct program *program) {
     engine_stop(program->engine);
-    if (!engine_says_farewell(program->engine) || !timers_reserve(&program->timers, 1)) return;
+    if (!engine_is_cancelling(program->engine) || !timers_reserve(&program->timers, 1)) return;
     program->is_stopping = true;
-    timer_init(&program->farewell_timer, farewells_take_too_long, program);
-    timer_arm(&program->timers, &program->farewell_timer,
-              time_after(program->clock.now_ns, farewell_ns));
+    timer_init(&program->cancels_timer, cancels_take_too_long, program);
+    timer_arm(&program->timers, &program->cancels_timer,
+              time_after(program->clock.now_ns, cancels_ns));
     loop_run(program->loop);
-    timer_disarm(&program->timers, &program->farewell_timer);
+    timer_disarm(&program->timers, &program->cancels_timer);
     timers_release(&program->timers, 1);
 }
 
@@ -211,7 +211,7 @@ void program_stop(struct program *program) {
         fuse_session_unmount(fs_session(program->fs));
         fs_destroy(program->fs);
     }
-    if (program->engine) say_farewell(program);
+    if (program->engine) cancel_upstream(program);
     engine_destroy(program->engine);
     fault_transport_destroy(program->faults);
     http_destroy(program->http);

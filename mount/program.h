@@ -30,7 +30,7 @@ struct program {
     struct fs *fs;
     struct watch *fuse_watch;
     struct reload reload;
-    struct timer farewell_timer;
+    struct timer cancels_timer;
     bool is_stopping;
 };
 

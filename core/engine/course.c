@@ -73,11 +73,11 @@ void course_set_method(struct request *request, bool broke) {
         request->method = method_at(request, request->leg);
     } else {
         request->method = broke ? RECOVERY_RESTART : RECOVERY_NONE;
-        farewell_send(request);
+        upstream_cancel_send(request);
         answer_forget(request);
         return;
     }
-    if (request->method != RECOVERY_CURSOR) farewell_send(request);
+    if (request->method != RECOVERY_CURSOR) upstream_cancel_send(request);
 }
 
 static void go_to(struct request *request, struct leg *leg, const struct failure *failure,

@@ -40,7 +40,7 @@ void engine_stop(struct engine *engine) {
 void engine_destroy(struct engine *engine) {
     if (!engine) return;
     engine_stop(engine);
-    farewells_end(engine);
+    upstream_cancels_end(engine);
     // A route's requests hold on to what belongs to its providers.
     for (size_t i = 0; i < engine->provider_count; i++)
         provider_forget_requests(engine->providers[i]);

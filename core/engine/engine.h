@@ -32,9 +32,9 @@ struct engine_parts {
 
 struct engine *engine_create(const struct engine_parts *parts);
 /* Cancels every request, upstream too, and tells every watcher. What providers must be told may
- * still be on its way: engine_says_farewell. */
+ * still be on its way: engine_is_cancelling. */
 void engine_stop(struct engine *engine);
-bool engine_says_farewell(const struct engine *engine);
+bool engine_is_cancelling(const struct engine *engine);
 /* engine_stop without waiting for anything, then frees all; accepts NULL. */
 void engine_destroy(struct engine *engine);
 

@@ -174,7 +174,7 @@ void request_end(struct request *request, enum request_state state, const struct
     request->ended_ns = engine_now_ns(provider->engine);
     request_changed(request);
     if (!request->is_listing) tell_request_ended(request);
-    if (state != REQUEST_DONE) farewell_send(request);
+    if (state != REQUEST_DONE) upstream_cancel_send(request);
     if (!request->draining) attempt_abandon(request);
     bytes_finish(&request->body);
     answer_note_text_ended(request);

@@ -29,12 +29,13 @@ struct engine {
     size_t provider_count;
     size_t in_flight; /* transfers of prompts, of all providers */
     uint64_t serial_newest;
-    struct request *news;       /* changed since the last flush, newest first */
-    struct store_pool stores;   /* the memory of all answers */
-    struct gain gain;           /* scratch for every decoder */
-    struct bytes joined;        /* scratch for text that came through a seam */
-    struct farewell *farewells; /* cancels under way at providers, core/engine/farewell.c */
-    struct events *events;      /* NULL: no memory for them */
+    struct request *news;     /* changed since the last flush, newest first */
+    struct store_pool stores; /* the memory of all answers */
+    struct gain gain;         /* scratch for every decoder */
+    struct bytes joined;      /* scratch for text that came through a seam */
+    struct upstream_cancel
+        *upstream_cancels; /* cancels under way at providers, core/engine/upstream_cancel.c */
+    struct events *events; /* NULL: no memory for them */
     struct events *alerts;
     int64_t started_wall_ns;
 };
@@ -391,10 +392,10 @@ void tell_breaker(struct provider *provider, const struct model_state *model,
                   enum breaker_state from, const char *said);
 void tell_alert_timer(void *owner);
 
-/* farewell.c */
+/* upstream_cancel.c */
 /* Stops the response that goes on at the provider without a connection, if there is one. */
-void farewell_send(struct request *request);
-void farewells_end(struct engine *engine);
+void upstream_cancel_send(struct request *request);
+void upstream_cancels_end(struct engine *engine);
 
 /* listing.c */
 void listing_ended(struct request *request); /* its reply is whole: read it */

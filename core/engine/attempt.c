@@ -89,12 +89,9 @@ static bool write_exchange(struct request *request) {
         request->in_background = asks_in_background(request, leg);
         return write_question(request, leg, &request->body);
     }
-    struct bytes url;
-    bytes_init(&url, 4096);
-    if (bytes_append_text(&url, leg->target->endpoint->base_url) &&
-        leg->target->config->wire->write_resume_path(decoder_facts(request->decoder), &url))
-        request->url = bytes_take(&url);
-    bytes_finish(&url);
+    request->url =
+        endpoint_response_url(leg->target->endpoint, leg->target->config->wire->write_resume_path,
+                              decoder_facts(request->decoder));
     return request->url != NULL;
 }
 

@@ -45,16 +45,6 @@ static void on_done(void *owner, const struct transfer_result *result) {
     end(owner);
 }
 
-static char *cancel_url(const struct provider *provider, const struct decoder_facts *facts) {
-    struct bytes url;
-    bytes_init(&url, 4096);
-    if (bytes_append_text(&url, provider->endpoint->base_url) &&
-        provider->config->wire->write_cancel_path(facts, &url))
-        return bytes_take(&url);
-    bytes_finish(&url);
-    return NULL;
-}
-
 static void start(struct provider *provider, char *url) {
     static const struct transfer_events events = {
         .connected = on_connected, .headers = on_headers, .body = on_body, .done = on_done
@@ -84,12 +74,13 @@ static void start(struct provider *provider, char *url) {
 void upstream_cancel_send(struct request *request) {
     const struct attempt *attempt = attempt_newest(request);
     if (!request->in_background || !request->decoder || !attempt) return;
-    const struct provider *provider = attempt->target;
+    struct provider *provider = attempt->target;
     const struct decoder_facts *facts = decoder_facts(request->decoder);
     request->in_background = false;
     if (!facts->response_id[0]) return;
-    char *url = cancel_url(provider, facts);
-    if (url) start(attempt->target, url);
+    char *url =
+        endpoint_response_url(provider->endpoint, provider->config->wire->write_cancel_path, facts);
+    if (url) start(provider, url);
 }
 
 bool engine_is_cancelling(const struct engine *engine) {

@@ -139,6 +139,8 @@ void admission_begin(struct request *request) {
         join_first_queue(request);
 }
 
+// ---- waits ----
+
 static void move_to(struct request *request, struct leg *leg) {
     struct leg *left = request->leg;
     if (leg == left) return;
@@ -149,8 +151,6 @@ static void move_to(struct request *request, struct leg *leg) {
     request->leg = leg;
     if (request->attempt_count) course_set_method(request, request->reconnects > 0);
 }
-
-// ---- waits ----
 
 static void join_queue_of(struct request *request, struct leg *leg) {
     move_to(request, leg);

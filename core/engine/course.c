@@ -67,17 +67,14 @@ static void count_again(struct request *request, const struct failure *failure, 
     request->recovered_by = request->method;
 }
 
-// What the next attempt is, and what may be forgotten for it.
 void course_set_method(struct request *request, bool broke) {
-    if (request_is_delivered(request)) {
+    bool is_delivered = request_is_delivered(request);
+    if (is_delivered)
         request->method = method_at(request, request->leg);
-    } else {
+    else
         request->method = broke ? RECOVERY_RESTART : RECOVERY_NONE;
-        upstream_cancel_send(request);
-        answer_forget(request);
-        return;
-    }
     if (request->method != RECOVERY_CURSOR) upstream_cancel_send(request);
+    if (!is_delivered) answer_forget(request);
 }
 
 static void go_to(struct request *request, struct leg *leg, const struct failure *failure,

@@ -57,14 +57,3 @@ bool request_body_message(struct bytes *out, const char *role, struct slice cont
            bytes_append_text(out, ",\"content\":") && json_append_string(out, content) &&
            bytes_append_text(out, "}");
 }
-
-bool request_body_whole(const struct question *question, struct bytes *out) {
-    struct request_body body;
-    const char *key;
-    json_t *value;
-    request_body_begin(&body, out, question->body);
-    request_body_string(&body, "model", slice_of(question->model));
-    request_body_json(&body, "stream", "true");
-    json_object_foreach((json_t *)question->body, key, value) write_value(&body, key, value);
-    return body.good && bytes_append_text(out, "}");
-}

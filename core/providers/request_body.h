@@ -27,7 +27,4 @@ bool request_body_end(struct request_body *body, const char *own_key);
 /* {"role":…,"content":…} */
 bool request_body_message(struct bytes *out, const char *role, struct slice content);
 
-/* A whole body of the user's, with model and stream put in when absent. */
-bool request_body_whole(const struct question *question, struct bytes *out);
-
 #endif

@@ -13,7 +13,6 @@ static const struct turns_style style = { .trims_prefill = true };
 static bool write_request(const struct question *question, const struct dialect *dialect,
                           struct bytes *out) {
     struct request_body body;
-    if (question->body) return request_body_whole(question, out);
     request_body_begin(&body, out, question->options);
     request_body_string(&body, "model", slice_of(question->model));
     request_body_own(&body, "stream");

@@ -18,7 +18,6 @@ static bool write_input(const struct question *question, const struct dialect *d
 static bool write_request(const struct question *question, const struct dialect *dialect,
                           struct bytes *out) {
     struct request_body body;
-    if (question->body) return request_body_whole(question, out);
     request_body_begin(&body, out, question->options);
     request_body_string(&body, "model", slice_of(question->model));
     request_body_own(&body, "stream");

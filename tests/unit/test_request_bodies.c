@@ -84,21 +84,6 @@ static void test_options_win_but_stream_and_messages_are_ours(void **state) {
     json_decref(options);
 }
 
-static void test_a_whole_body_passes_with_model_and_stream_put_in(void **state) {
-    json_t *body = json("{\"messages\":[{\"role\":\"user\",\"content\":[1]}],\"n\":1}");
-    json_t *named = json("{\"model\":\"mine\",\"stream\":true,\"input\":[]}");
-    struct question question = { .model = "m", .body = body };
-    assert_body(
-        &wire_openai_chat, &question,
-        "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":[1]}],"
-        "\"n\":1}");
-    question.body = named;
-    assert_body(&wire_openai_responses, &question,
-                "{\"model\":\"mine\",\"stream\":true,\"input\":[]}");
-    json_decref(body);
-    json_decref(named);
-}
-
 static void test_a_body_past_the_maximum_is_told(void **state) {
     struct question question = { .model = "m", .prompt = { "0123456789", 10 } };
     struct bytes out;
@@ -149,7 +134,6 @@ int main(void) {
         cmocka_unit_test(test_without_a_system_text_none_is_sent),
         cmocka_unit_test(test_a_background_response_is_stored),
         cmocka_unit_test(test_options_win_but_stream_and_messages_are_ours),
-        cmocka_unit_test(test_a_whole_body_passes_with_model_and_stream_put_in),
         cmocka_unit_test(test_a_body_past_the_maximum_is_told),
         cmocka_unit_test(test_models_are_read_from_every_kind_of_list),
         cmocka_unit_test(test_what_is_no_list_is_refused),

@@ -14,7 +14,9 @@ struct request_body {
     bool has_fields;
 };
 
-void request_body_begin(struct request_body *body, struct bytes *out, const json_t *options);
+/* With model and stream, which every API wants. */
+void request_body_begin(struct request_body *body, struct bytes *out,
+                        const struct question *question);
 void request_body_string(struct request_body *body, const char *key, struct slice value);
 void request_body_json(struct request_body *body, const char *key, const char *json);
 /* A field that options cannot change. Its value is for the caller to write into body->out, whose

@@ -133,7 +133,7 @@ static void count_end(struct request *request, struct leg *leg, const struct fai
     struct provider *target = leg->target;
     struct stats *stats = &target->stats;
     int64_t now_ns = engine_now_ns(target->engine);
-    if (!failure) retry_budget_note_success(&target->budget, now_ns);
+    if (!failure) retry_budget_note_success(&target->retry_budget, now_ns);
     if (target == request->provider || !leg->is_active) return;
     target->active--;
     if (!failure)

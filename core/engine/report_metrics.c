@@ -108,9 +108,9 @@ static double budget_denials(const struct provider *provider) {
 }
 
 static double budget_left(const struct provider *provider) {
-    double max = provider->budget.policy->tokens_max;
+    double max = provider->retry_budget.policy->tokens_max;
     if (max <= 0) return 1; // there is no budget
-    return retry_budget_tokens(&provider->budget, engine_now_ns(provider->engine)) / max;
+    return retry_budget_tokens(&provider->retry_budget, engine_now_ns(provider->engine)) / max;
 }
 
 static double error_ratio(const struct provider *provider) {

@@ -14,10 +14,10 @@
 #include "core/engine/stats.h"
 #include "core/events/events.h"
 #include "core/policy/alerts.h"
-#include "core/policy/budget.h"
 #include "core/policy/pacer.h"
 #include "core/policy/quota.h"
 #include "core/policy/recovery.h"
+#include "core/policy/retry_budget.h"
 #include "core/policy/route.h"
 #include "core/providers/wire.h"
 #include "core/stream/seam.h"
@@ -65,7 +65,7 @@ struct provider {
     struct settings *settings;
     struct model_states models;
     struct pacer pacer;
-    struct retry_budget budget;
+    struct retry_budget retry_budget;
     struct quota quota;         /* the user's own budget */
     struct fault_rules *faults; /* NULL: none were ever asked for */
     struct alerts alerts;

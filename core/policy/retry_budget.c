@@ -1,4 +1,4 @@
-#include "core/policy/budget.h"
+#include "core/policy/retry_budget.h"
 
 #include <math.h>
 

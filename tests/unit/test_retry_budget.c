@@ -6,7 +6,7 @@
 
 #include "core/base/random.h"
 #include "core/base/time.h"
-#include "core/policy/budget.h"
+#include "core/policy/retry_budget.h"
 
 static struct retry_budget full_at(int64_t now_ns) {
     struct retry_budget budget;

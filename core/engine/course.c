@@ -126,7 +126,6 @@ static struct retry_decision decide(struct request *request, struct leg *leg,
     bool has_gained = broke && request->idle_reconnects <= 1;
     double cost = retry_budget_cost(failure, has_gained);
     if (!retry_budget_take(&leg->target->retry_budget, cost, request_now_ns(request))) {
-        leg->target->stats.budget_denials++;
         tell_budget_denied(request);
         decision = (struct retry_decision){ RETRY_GIVE_UP, RETRY_NO_BUDGET, 0 };
     }

@@ -103,14 +103,12 @@ static double seams_refused(const struct provider *provider) {
     return (double)provider->stats.seams_refused;
 }
 
-static double budget_denials(const struct provider *provider) {
-    return (double)provider->stats.budget_denials;
+static double retries_denied(const struct provider *provider) {
+    return (double)provider->retry_budget.denied;
 }
 
 static double budget_left(const struct provider *provider) {
-    double max = provider->retry_budget.policy->tokens_max;
-    if (max <= 0) return 1; // there is no budget
-    return retry_budget_tokens(&provider->retry_budget, engine_now_ns(provider->engine)) / max;
+    return retry_budget_left_ratio(&provider->retry_budget, engine_now_ns(provider->engine));
 }
 
 static double error_ratio(const struct provider *provider) {
@@ -139,7 +137,7 @@ static const struct {
     { "askfs_seams_refused_total", "counter", "Continuations that did not fit what was delivered.",
       seams_refused },
     { "askfs_retry_budget_denials_total", "counter", "Retries that the retry budget did not allow.",
-      budget_denials },
+      retries_denied },
     { "askfs_retry_budget_left_ratio", "gauge", "Share of the retry budget that is left.",
       budget_left },
     { "askfs_error_ratio_5m", "gauge", "Failed share of the requests that ended in 5 minutes.",

@@ -55,7 +55,6 @@ struct stats {
     uint64_t reconnects_total;
     uint64_t reconnects[RECOVERY_METHOD_COUNT];
     uint64_t seams_refused;
-    uint64_t budget_denials;
     uint64_t breaker_transitions[3]; /* by the state that was entered */
     uint64_t input_tokens;
     uint64_t output_tokens;

@@ -21,6 +21,11 @@ double retry_budget_tokens(const struct retry_budget *budget, int64_t now_ns) {
     return fmin(budget->tokens + policy->per_second * seconds, policy->tokens_max);
 }
 
+double retry_budget_left_ratio(const struct retry_budget *budget, int64_t now_ns) {
+    double max = budget->policy->tokens_max;
+    return max > 0 ? retry_budget_tokens(budget, now_ns) / max : 1;
+}
+
 static void fill(struct retry_budget *budget, int64_t now_ns) {
     budget->tokens = retry_budget_tokens(budget, now_ns);
     if (now_ns > budget->filled_ns) budget->filled_ns = now_ns;

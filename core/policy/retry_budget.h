@@ -43,5 +43,7 @@ bool retry_budget_take(struct retry_budget *budget, double cost, int64_t now_ns)
 void retry_budget_note_success(struct retry_budget *budget, int64_t now_ns);
 
 double retry_budget_tokens(const struct retry_budget *budget, int64_t now_ns);
+/* The same as a share of the full bucket, 0 to 1; 1 where there is no budget. */
+double retry_budget_left_ratio(const struct retry_budget *budget, int64_t now_ns);
 
 #endif

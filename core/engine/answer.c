@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "core/engine/state.h"
-#include "core/providers/schema.h"
+#include "core/providers/json_schema.h"
 
 enum { GRACE_NS = 3 * TIME_S / 2 };
 
@@ -261,15 +261,16 @@ bool answer_fits_schema(const struct request *request, struct failure *failure_o
     const struct leg *leg = request->leg;
     const struct decoder_facts *facts = decoder_facts(request->decoder);
     const json_t *schema;
-    char problem[SCHEMA_PROBLEM_SIZE] = "";
+    char problem[JSON_SCHEMA_PROBLEM_SIZE] = "";
     size_t length;
-    if (!leg->target->config->check_schema || !schema_is_asked_for(leg->settings->options, &schema))
+    if (!leg->target->config->check_schema ||
+        !json_schema_is_asked_for(leg->settings->options, &schema))
         return true;
     if (facts->has_tools || is_cut_short(facts->finish_reason) ||
         store_length(&request->response) > CHECKED_BYTES_MAX)
         return true;
     char *text = store_copy(&request->response, &length);
-    bool fits = !text || schema_fits_text(schema, (struct slice){ text, length }, problem);
+    bool fits = !text || json_schema_fits_text(schema, (struct slice){ text, length }, problem);
     free(text);
     if (fits) return true;
     failure_from_us(FAILURE_SCHEMA, problem, failure_out);

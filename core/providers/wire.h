@@ -100,7 +100,7 @@ struct wire {
     bool (*write_request)(const struct question *question, const struct dialect *dialect,
                           struct bytes *out);
 
-    /* content_type: of the 200 reply, may be empty. headers of the reply are kept by the caller. */
+    /* content_type: of the 200 reply, may be empty. NULL: no memory. */
     struct decoder *(*decoder_create)(const struct dialect *dialect, struct slice content_type);
 
     /* The models in one page of the list, one a line, in the order given. next_out: the query for

@@ -1,7 +1,6 @@
 """Routes: who is asked, in which order, what moves on and what does not, and who is told about it."""
 
 import errno
-import os
 
 import pytest
 
@@ -71,14 +70,6 @@ def route(mounted, road):
         return road.any_directory
 
     return begin
-
-
-def errno_of_open(directory):
-    try:
-        os.close(os.open(directory / "prompt", os.O_WRONLY))
-    except OSError as error:
-        return error.errno
-    return 0
 
 
 # ---- order ----
@@ -197,7 +188,7 @@ def test_an_open_breaker_is_skipped_and_a_closed_one_is_not(route, road):
     road.directory("a").write("open", "breaker")
     assert directory.ask("hi") == "b"
     assert road.asked() == {"a": 0, "b": 1, "c": 0}
-    assert errno_of_open(road.directory("a")) == errno.EHOSTDOWN
+    assert road.directory("a").errno_at_open() == errno.EHOSTDOWN
     road.directory("a").write("auto", "breaker")
     assert directory.ask("hi") == "a"
 
@@ -216,7 +207,7 @@ def test_all_breakers_open_refuse_at_open(route, road):
     directory = route()
     for name in "abc":
         road.directory(name).write("open", "breaker")
-    assert errno_of_open(directory) == errno.EHOSTDOWN
+    assert directory.errno_at_open() == errno.EHOSTDOWN
     assert directory.status()["state"] == "down"
     road.directory("c").write("auto", "breaker")
     assert directory.ask("hi") == "c"
@@ -349,7 +340,7 @@ def test_no_room_anywhere_refuses_at_open(route, road, gate):
         server.answer(gate, "slow")
     for _ in range(4):
         directory.write("hi")
-    assert errno_of_open(directory) == errno.EAGAIN
+    assert directory.errno_at_open() == errno.EAGAIN
     gate.open()
     directory.becomes(requests_ok="4")
 
@@ -711,7 +702,7 @@ def test_a_provider_without_its_key_is_passed_and_said_to_be_so(route, road):
 
 def test_a_route_whose_every_key_is_missing_says_so_at_open(route):
     directory = route(a=KEYLESS, b=KEYLESS, c=KEYLESS)
-    assert errno_of_open(directory) == errno.ENOKEY
+    assert directory.errno_at_open() == errno.ENOKEY
     assert directory.status()["state"] == "no_key"
 
 

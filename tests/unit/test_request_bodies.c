@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "core/providers/wire.h"
+#include "tests/unit/same_json.h"
 
 static const struct dialect dialect = { .sends_stream_options = true, .finish_required = true };
 
@@ -30,16 +31,7 @@ static json_t *write(const struct wire *wire, const struct question *question) {
 
 static void assert_body(const struct wire *wire, const struct question *question,
                         const char *expected) {
-    json_t *body = write(wire, question);
-    json_t *want = json(expected);
-    if (!json_equal(body, want)) {
-        char *text = json_dumps(body, JSON_COMPACT);
-        print_error("%s\n", text);
-        free(text);
-    }
-    assert_true(json_equal(body, want));
-    json_decref(body);
-    json_decref(want);
+    assert_same_json(write(wire, question), expected);
 }
 
 static void test_each_wire_writes_its_body(void **state) {

@@ -28,7 +28,7 @@ static void describe(const struct request *request, size_t i, struct route_membe
         .silent = leg->is_silent,
         .wait_ns = pacer_hold_left_ns(&leg->target->pacer, now_ns),
     };
-    member->usable &= may_join(request, leg) && !leg_rests_past_deadline(request, leg);
+    member->usable &= may_join(request, leg) && !leg_is_paused_past_deadline(request, leg);
 }
 
 struct route_choice admission_choose(const struct request *request, const struct failure *failed,
@@ -91,16 +91,17 @@ static void find_first_leg(struct request *request) {
 // ---- the beginning ----
 
 // A wait that would not be waited out after a 429 of its own is not waited out for another's.
-static bool rests_too_long(const struct request *request) {
+static bool pause_is_too_long(const struct request *request) {
     const struct leg *leg = request->leg;
     int64_t pause_ns = pacer_pause_left_ns(&leg->target->pacer, request_now_ns(request));
     return pause_ns > leg_retry_policy(leg)->max_retry_after_ns ||
-           leg_rests_past_deadline(request, leg);
+           leg_is_paused_past_deadline(request, leg);
 }
 
-static void refuse_to_rest(struct request *request) {
+static void refuse_for_pause(struct request *request) {
     struct failure failure;
-    failure_from_us(FAILURE_RATE_LIMIT, "the key rests after a 429; nothing was sent", &failure);
+    failure_from_us(FAILURE_RATE_LIMIT, "the key is paused after a 429; nothing was sent",
+                    &failure);
     failure.retry_after_ns =
         pacer_pause_left_ns(&request->leg->target->pacer, request_now_ns(request));
     course_finish(request, &failure);
@@ -115,8 +116,8 @@ static void join_first_queue(struct request *request) {
         refuse(request, FAILURE_RATE_LIMIT, "too many requests wait here already");
         return;
     }
-    if (rests_too_long(request)) {
-        refuse_to_rest(request);
+    if (pause_is_too_long(request)) {
+        refuse_for_pause(request);
         return;
     }
     queue_join(request, false);
@@ -171,7 +172,7 @@ void admission_wait_is_longer(struct request *request) {
     int64_t pause_ns = pacer_pause_left_ns(&request->leg->target->pacer, request_now_ns(request));
     int64_t patience_ns = request->provider->config->fallback_wait_max_ns;
     if (request_is_of_route(request) && pause_ns > patience_ns && looks_elsewhere(request)) return;
-    if (rests_too_long(request)) refuse_to_rest(request);
+    if (pause_is_too_long(request)) refuse_for_pause(request);
 }
 
 static bool goes_elsewhere(struct request *request) {

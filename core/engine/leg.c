@@ -97,7 +97,7 @@ bool leg_has_window(const struct request *request, const struct leg *leg) {
     return window == 0 || window > request->window_outgrown;
 }
 
-bool leg_rests_past_deadline(const struct request *request, const struct leg *leg) {
+bool leg_is_paused_past_deadline(const struct request *request, const struct leg *leg) {
     int64_t now_ns = engine_now_ns(leg->target->engine);
     int64_t pause_ns = pacer_pause_left_ns(&leg->target->pacer, now_ns);
     return pause_ns > 0 && time_after(now_ns, pause_ns) >= request->deadline_ns;

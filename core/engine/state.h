@@ -262,7 +262,7 @@ void queue_leave_flight(struct provider *provider);
 /* Lets requests go on as far as pacer and queue_has_room allow. */
 void queue_release(struct provider *provider);
 void queue_release_timer(void *owner);
-/* The key rests for longer: each request that waits here hears of it. */
+/* The key is paused for longer: each request that waits here hears of it. */
 void queue_disperse(struct provider *provider);
 
 /* leg.c */
@@ -275,8 +275,8 @@ bool leg_would_be_admitted(const struct leg *leg, int64_t now_ns);
 bool leg_has_room(const struct leg *leg); /* for one more that waits or runs */
 /* What was too long for one provider is asked only of a larger one, or one that nobody knows. */
 bool leg_has_window(const struct request *request, const struct leg *leg);
-/* Does the key of this provider rest for longer than the request has time? */
-bool leg_rests_past_deadline(const struct request *request, const struct leg *leg);
+/* Is the key of this provider paused for longer than the request has time? */
+bool leg_is_paused_past_deadline(const struct request *request, const struct leg *leg);
 /* May another attempt be paid after this delay? To take up a response where it broke off is free.
  */
 bool leg_has_budget(const struct request *request, const struct leg *leg, int64_t delay_ns);
@@ -301,7 +301,7 @@ bool method_is_refused(const struct request *request, const struct failure *fail
 /* admission.c: from the prompt, or from a wait, to the next attempt */
 void admission_begin(struct request *request);
 void admission_go_on(struct request *request); /* its turn in the queue has come */
-/* It waits in a queue whose key rests for longer now: another may be better, or none. */
+/* It waits in a queue whose key is paused for longer now: another may be better, or none. */
 void admission_wait_is_longer(struct request *request);
 /* Who of a route is asked next; see route_choose. */
 struct route_choice admission_choose(const struct request *request, const struct failure *failed,

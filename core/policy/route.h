@@ -2,7 +2,7 @@
  * route: which provider of a route is asked next. Pure.
  *
  * In order: who was not asked yet, then who was, then who went silent; nobody whose breaker is open
- * or whose key rests for longer than the route is patient, unless there is nobody else.
+ * or whose key is paused for longer than the route is patient, unless there is nobody else.
  */
 #ifndef ASKFS_CORE_POLICY_ROUTE_H
 #define ASKFS_CORE_POLICY_ROUTE_H

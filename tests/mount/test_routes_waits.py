@@ -108,7 +108,7 @@ def test_fallback_wait_max_is_the_longest_wait_that_is_waited_out(route, road, p
     assert road.who() == who
 
 
-def test_who_rested_is_asked_first_again(route, road):
+def test_who_was_paused_is_asked_first_again(route, road):
     directory = route(any={"fallback_wait_max": 0.1})
     road.a.error(429, headers={"retry-after-ms": "700"})
     assert directory.ask("hi") == "b"
@@ -116,7 +116,7 @@ def test_who_rested_is_asked_first_again(route, road):
     assert directory.ask("hi") == "a"
 
 
-def test_a_rest_that_outlasts_total_is_not_waited_out(route, road):
+def test_a_pause_that_outlasts_total_is_not_waited_out(route, road):
     directory = route({"timeouts": {"total": 1}})
     road.a.error(429, headers={"Retry-After": "4"})
     assert directory.ask("hi") == "b"
@@ -124,7 +124,7 @@ def test_a_rest_that_outlasts_total_is_not_waited_out(route, road):
     assert road.asked() == {"a": 1, "b": 2, "c": 0}
 
 
-def test_when_all_rest_the_shortest_rest_is_waited_out(route, road):
+def test_when_all_are_paused_the_shortest_pause_is_waited_out(route, road):
     directory = route(any={"fallback_wait_max": 0.1})
     for name, wait in (("a", "20000"), ("b", "600"), ("c", "30000")):
         road.servers[name].error(429, headers={"retry-after-ms": wait})
@@ -132,7 +132,7 @@ def test_when_all_rest_the_shortest_rest_is_waited_out(route, road):
     assert road.asked() == {"a": 1, "b": 2, "c": 1}
 
 
-def test_when_all_rest_for_too_long_it_fails_at_once_and_says_when(route, road):
+def test_when_all_are_paused_for_too_long_it_fails_at_once_and_says_when(route, road):
     directory = route()
     for server in road.servers.values():
         server.error(429, headers={"Retry-After": "300"})
@@ -141,7 +141,7 @@ def test_when_all_rest_for_too_long_it_fails_at_once_and_says_when(route, road):
     assert "come_back_at: 2" in directory.latest.read("error")
 
 
-def test_requests_that_wait_for_a_provider_that_now_rests_move_on(route, road, gate):
+def test_requests_that_wait_for_a_provider_that_is_now_paused_move_on(route, road, gate):
     directory = route(a={"max_in_flight": 1})
     road.a.plays(gate, *road.a.error_script(429, headers={"Retry-After": "30"}))
     for _ in range(4):

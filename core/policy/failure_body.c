@@ -97,7 +97,9 @@ static void copy_word(char *out, size_t size, const json_t *value) {
 }
 
 static const json_t *get_text(const json_t *object) {
-    static const char *const names[] = { "message", "msg", "detail", "title", "error" };
+    static const char *const names[] = {
+        "message", "msg", "detail", "title", "error", "status_msg"
+    };
     const json_t *found = NULL;
     for (size_t i = 0; i < LENGTH(names) && !found; i++)
         found = get(object, names[i]);
@@ -133,6 +135,16 @@ static void note_status(const json_t *object, struct failure_body *out) {
         long status = strtol(word, &end, 10);
         if (!*end && status >= 400 && status <= 599) out->inner_status = (int)status;
     }
+}
+
+// MiniMax answers 200, and numbers its errors in its own way.
+static void note_base_resp(const json_t *base, struct failure_body *out) {
+    static const struct {
+        int code, status;
+    } codes[] = { { 1001, 504 }, { 1002, 429 }, { 1004, 401 }, { 1008, 402 } };
+    json_int_t code = json_integer_value(json_object_get(base, "status_code"));
+    for (size_t i = 0; i < LENGTH(codes); i++)
+        if (code == codes[i].code) out->inner_status = codes[i].status;
 }
 
 static void add_detail_code(struct failure_body *out, const json_t *value) {
@@ -200,6 +212,7 @@ static const json_t *find_object(const json_t *root) {
         { "response", "error" }, // response.failed
         { "detail", "error" },   // FastAPI around an error
         { "choices", "error" },  // OpenRouter
+        { "base_resp", NULL },   // MiniMax
         { "errors", NULL },
     };
     for (size_t i = 0; i < LENGTH(paths); i++) {
@@ -224,6 +237,7 @@ static void read_root(const json_t *root, struct failure_body *out) {
     copy_word(out->code, sizeof(out->code), get(root, "code"));
     copy_word(out->code, sizeof(out->code), get(root, "status")); // xAI's deferred jobs
     note_status(root, out);
+    note_base_resp(json_object_get(root, "base_resp"), out);
 }
 
 // ---- text ----

@@ -35,6 +35,8 @@ static const struct json_rule delta_rules[] = {
     JSON_RULE("content", JSON_WANT_STRING, SLOT_CONTENT, NULL),
     JSON_RULE("reasoning_content", JSON_WANT_STRING, SLOT_REASONING_CONTENT, NULL),
     JSON_RULE("reasoning", JSON_WANT_STRING, SLOT_REASONING, NULL),
+    JSON_RULE("reasoning_text", JSON_WANT_NOTHING, 0, NULL),
+    JSON_RULE("reasoning_details", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("refusal", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("tool_calls", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("function_call", JSON_WANT_NOTHING, 0, NULL),
@@ -67,6 +69,7 @@ static const struct json_rule chunk_rules[] = {
     JSON_RULE("code", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("message", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("detail", JSON_WANT_NOTHING, 0, NULL),
+    JSON_RULE("base_resp", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("done", JSON_WANT_NOTHING, 0, NULL),
     JSON_RULE("response", JSON_WANT_NOTHING, 0, NULL),
 };
@@ -156,11 +159,27 @@ static void give_refusal(struct chat_decoder *chat, const json_t *refusal) {
     chat->refusal_end = end;
 }
 
+// OpenRouter's list, and MiniMax's: of text, summaries and what is encrypted.
+static void give_reasoning_details(struct decoder *decoder, const json_t *details) {
+    size_t i;
+    const json_t *detail;
+    json_array_foreach(details, i, detail) {
+        decoder_give(decoder, CHANNEL_REASONING, json_object_get(detail, "text"));
+        decoder_give(decoder, CHANNEL_REASONING, json_object_get(detail, "summary"));
+    }
+}
+
+// The same is often said under more than one name.
+static void give_reasoning(struct decoder *decoder, const json_t *from) {
+    static const char *const names[] = { "reasoning_content", "reasoning", "reasoning_text" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (decoder_give(decoder, CHANNEL_REASONING, json_object_get(from, names[i]))) return;
+    give_reasoning_details(decoder, json_object_get(from, "reasoning_details"));
+}
+
 static void give_content(struct chat_decoder *chat, const json_t *from) {
     struct decoder *decoder = &chat->decoder;
-    const json_t *reasoning = json_object_get(from, "reasoning_content");
-    if (json_slice_of(reasoning).length == 0) reasoning = json_object_get(from, "reasoning");
-    decoder_give(decoder, CHANNEL_REASONING, reasoning);
+    give_reasoning(decoder, from);
     give_parts(decoder, CHANNEL_TEXT, json_object_get(from, "content"));
     give_refusal(chat, json_object_get(from, "refusal"));
     tool_calls_add(&chat->tools, decoder, json_object_get(from, "tool_calls"));
@@ -179,10 +198,13 @@ static const struct {
     { "insufficient_system_resource", STREAM_OVERLOADED },
 };
 
-// "content_filter: SAFETY" is Gemini's.
+// "content_filter: SAFETY" is Gemini's; gateways pass its words on, and Bedrock's.
 static bool is_filtered(const char *word) {
-    static const char *const words[] = { "content_filter", "sensitive", "safety",
-                                         "prohibited_content" };
+    static const char *const words[] = {
+        "content_filter",  "sensitive", "safety", "prohibited_content",
+        "recitation",      "blocklist", "spii",   "guardrail_intervened",
+        "content_filtered"
+    };
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (failure_same_word(words[i], word)) return true;
     return false;
@@ -191,10 +213,11 @@ static bool is_filtered(const char *word) {
 static void finish_with(struct chat_decoder *chat, struct slice word) {
     struct decoder *decoder = &chat->decoder;
     struct decoder_facts *facts = &decoder->facts;
-    if (word.length == 0 || decoder->status != DECODER_MORE) return;
+    // Some write null as a word.
+    if (word.length == 0 || slice_equals(word, "null") || decoder->status != DECODER_MORE) return;
     text_printable(facts->finish_reason, sizeof(facts->finish_reason), word);
     for (size_t i = 0; i < sizeof(bad_finishes) / sizeof(*bad_finishes); i++) {
-        if (!slice_equals(word, bad_finishes[i].word)) continue;
+        if (!slice_equals_nocase(word, bad_finishes[i].word)) continue;
         decoder_fail_stream(decoder, bad_finishes[i].end, word);
         return;
     }
@@ -213,9 +236,16 @@ static bool replace_text(struct chat_decoder *chat, char **text, const json_t *j
     return true;
 }
 
-static bool take_usage(struct chat_decoder *chat, const json_t *root) {
+// Groq and Moonshot have places of their own for it.
+static const json_t *find_usage(const json_t *root) {
+    const json_t *choice = json_array_get(json_object_get(root, "choices"), 0);
     const json_t *usage = json_object_get(root, "usage");
     if (!json_is_object(usage)) usage = json_object_get(json_object_get(root, "x_groq"), "usage");
+    return json_is_object(usage) ? usage : json_object_get(choice, "usage");
+}
+
+static bool take_usage(struct chat_decoder *chat, const json_t *root) {
+    const json_t *usage = find_usage(root);
     if (!usage_read_openai(usage, &chat->decoder.facts.usage)) return false;
     return replace_text(chat, &chat->usage, usage);
 }
@@ -245,7 +275,9 @@ static void take_choice(struct chat_decoder *chat, const json_t *root, const jso
         return;
     }
     give_content(chat, delta);
-    decoder_give(decoder, CHANNEL_TEXT, json_object_get(choice, "text")); // the older completions
+    // The older completions have it; Together sends both.
+    if (!json_is_something(json_object_get(delta, "content")))
+        decoder_give(decoder, CHANNEL_TEXT, json_object_get(choice, "text"));
     finish_with(chat, json_slice(choice, "finish_reason"));
 }
 

@@ -190,7 +190,9 @@ static bool is_bare_error(const json_t *root) {
 }
 
 bool decoder_is_error(struct slice sse_type, const json_t *root) {
+    const json_t *base = json_object_get(root, "base_resp");
     if (json_is_something(json_object_get(root, "error"))) return true;
+    if (json_is_something(json_object_get(base, "status_code"))) return true;
     if (slice_equals(sse_type, "error") || slice_equals(json_slice(root, "type"), "error"))
         return true;
     return slice_equals(json_slice(root, "object"), "error") || is_bare_error(root);

@@ -81,8 +81,8 @@ bool decoder_keeps(struct decoder *decoder, size_t bytes);
 void decoder_set_fact(char *fact, size_t size, struct slice value);
 
 /* The event is an error, in whichever of the many shapes: "error" as the type of the event or of
- * its JSON, an error member that says something, or a bare {message, code or type, …} and {detail}.
- */
+ * its JSON, an error member that says something, or a bare {message, code or type, …} and {detail};
+ * and MiniMax's base_resp. */
 bool decoder_is_error(struct slice sse_type, const json_t *root);
 
 /* The answer is complete: DECODER_FINISHING or DECODER_DONE. */

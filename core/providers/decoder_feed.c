@@ -17,11 +17,12 @@ static bool is_open(const struct decoder *decoder) {
     return decoder->status == DECODER_MORE || decoder->status == DECODER_FINISHING;
 }
 
-static bool is_keep_alive(struct slice type) {
-    static const char *const types[] = { "ping", "keepalive", "keep-alive", "keep_alive",
+// The event's type, or all of its data.
+static bool is_keep_alive(struct slice said) {
+    static const char *const words[] = { "ping", "keepalive", "keep-alive", "keep_alive",
                                          "heartbeat" };
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-        if (slice_equals_nocase(type, types[i])) return true;
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        if (slice_equals_nocase(said, words[i])) return true;
     return false;
 }
 
@@ -53,7 +54,8 @@ static void take_unreadable(struct decoder *decoder, struct slice type, struct s
         return;
     }
     // What follows the terminal event is nobody's answer.
-    if (is_keep_alive(type) || decoder->status == DECODER_FINISHING) return;
+    bool idle = is_keep_alive(type) || is_keep_alive(data);
+    if (idle || decoder->status == DECODER_FINISHING) return;
     decoder_fail_malformed(decoder, data);
 }
 

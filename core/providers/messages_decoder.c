@@ -115,8 +115,20 @@ static void take_stop_reason(struct messages_decoder *messages, const json_t *fr
     decoder_complete(decoder, DECODER_FINISHING);
 }
 
+// It stands beside the delta, and belongs to the message.
+static void keep_context_management(struct messages_decoder *messages, json_t *management) {
+    if (!json_is_object(management)) return;
+    json_t *fields = json_pack("{s:O}", "context_management", management);
+    if (fields)
+        merge(&messages->decoder, &messages->end, fields);
+    else
+        decoder_fail_memory(&messages->decoder);
+    json_decref(fields);
+}
+
 static void take_message_delta(struct messages_decoder *messages, const json_t *root) {
     const json_t *delta = json_object_get(root, "delta");
+    keep_context_management(messages, json_object_get(root, "context_management"));
     merge(&messages->decoder, &messages->end, delta);
     take_usage(messages, json_object_get(root, "usage"));
     take_stop_reason(messages, delta);

@@ -70,10 +70,11 @@ static enum event_kind kind_of(struct slice type) {
 
 // ---- the cursor ----
 
-// False: the event was here before. Servers that always say 0 have no cursor.
+// False: the event was here before. 0 is the first event's number, and what servers say that count
+// none of their events, or not all.
 static bool note_sequence(struct responses_decoder *responses, int64_t number) {
     struct decoder_facts *facts = &responses->decoder.facts;
-    if (number < 0) return true;
+    if (number < 0 || (number == 0 && facts->sequence_number > 0)) return true;
     if (number <= facts->sequence_number && facts->sequence_number > 0) return false;
     if (facts->sequence_number >= 0 && number > facts->sequence_number + 1)
         responses->has_gap = true;
@@ -181,6 +182,14 @@ static void note_tools(struct decoder *decoder, const json_t *output) {
     }
 }
 
+// What of it no event told.
+static void take_output(struct responses_decoder *responses, const json_t *response) {
+    struct decoder *decoder = &responses->decoder;
+    const json_t *output = json_object_get(response, "output");
+    if (decoder->channels[CHANNEL_REASONING].length == 0) give_reasoning(responses, output);
+    if (!decoder->facts.has_tools) note_tools(decoder, output);
+}
+
 // ---- the end ----
 
 static void take_names(struct decoder *decoder, const json_t *response) {
@@ -257,7 +266,12 @@ static void take_terminal(struct responses_decoder *responses, struct slice type
     const json_t *response = json_object_get(root, "response");
     size_t prefix = strlen("response.");
     struct slice status = { type.data + prefix, type.length - prefix };
-    if (slice_equals(status, "done")) status = json_slice(response, "status");
+    struct slice told = json_slice(response, "status");
+    // vLLM calls completed what it cut short.
+    bool is_worse = slice_equals(told, "incomplete") || slice_equals(told, "failed");
+    if (slice_equals(status, "done") || (slice_equals(status, "completed") && is_worse))
+        status = told;
+    take_output(responses, response);
     end_by_status(responses, response, status);
 }
 
@@ -294,10 +308,7 @@ static void take_delta(struct responses_decoder *responses, enum event_kind kind
 }
 
 static void take_whole(struct responses_decoder *responses, const json_t *response) {
-    struct decoder *decoder = &responses->decoder;
-    const json_t *output = json_object_get(response, "output");
-    if (decoder->channels[CHANNEL_REASONING].length == 0) give_reasoning(responses, output);
-    note_tools(decoder, output);
+    take_output(responses, response);
     end_by_status(responses, response, json_slice(response, "status"));
 }
 

@@ -46,13 +46,15 @@ static struct tool_call *add_call(struct tool_calls *calls, struct decoder *deco
     return call;
 }
 
+static bool is_known(const struct tool_call *call, struct slice id) {
+    return call->id.length == id.length && memcmp(call->id.data, id.data, id.length) == 0;
+}
+
 static struct tool_call *find_call(struct tool_calls *calls, int64_t index, struct slice id) {
     for (size_t i = calls->count; i-- > 0;) {
         struct tool_call *call = &calls->calls[i];
         if (index != NO_INDEX && call->index == index) return call;
-        if (index == NO_INDEX && id.length && call->id.length == id.length &&
-            memcmp(call->id.data, id.data, id.length) == 0)
-            return call;
+        if (index == NO_INDEX && id.length && is_known(call, id)) return call;
     }
     bool goes_on = index == NO_INDEX && id.length == 0 && calls->count;
     return goes_on ? &calls->calls[calls->count - 1] : NULL;
@@ -81,14 +83,21 @@ static void keep_arguments(struct decoder *decoder, struct tool_call *call,
     free(whole);
 }
 
+// Named, but without the number that it should have: none, or that of the call before.
+static bool begins_anew(const struct tool_call *call, int64_t index, struct slice id,
+                        struct slice name) {
+    if (name.length == 0) return false;
+    if (id.length == 0) return index == NO_INDEX;
+    return call->id.length && call->name.length && !is_known(call, id);
+}
+
 static void add_piece(struct tool_calls *calls, struct decoder *decoder, const json_t *piece) {
     const json_t *function = json_object_get(piece, "function");
     struct slice id = json_slice(piece, "id");
     int64_t index = json_whole(piece, "index", NO_INDEX);
     struct slice name = json_slice(function, "name");
     struct tool_call *call = find_call(calls, index, id);
-    bool begins = index == NO_INDEX && id.length == 0 && name.length; // a whole call, unnumbered
-    if (!call || begins) call = add_call(calls, decoder, index);
+    if (!call || begins_anew(call, index, id, name)) call = add_call(calls, decoder, index);
     if (!call) return;
     keep_once(decoder, &call->id, id);
     keep_once(decoder, &call->name, name);
@@ -103,8 +112,10 @@ static void note(struct decoder *decoder) {
 void tool_calls_add(struct tool_calls *calls, struct decoder *decoder, const json_t *pieces) {
     size_t i;
     const json_t *piece;
-    if (json_array_size(pieces) == 0) return;
+    bool alone = json_is_object(pieces); // TGI's
+    if (!alone && json_array_size(pieces) == 0) return;
     note(decoder);
+    if (alone) add_piece(calls, decoder, pieces);
     json_array_foreach(pieces, i, piece) {
         if (decoder->status == DECODER_FAILED) return;
         add_piece(calls, decoder, piece);

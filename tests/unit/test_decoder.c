@@ -166,6 +166,20 @@ static void test_names_are_read_from_whichever_chunk_says_them(void **state) {
     }
 }
 
+static void test_text_beside_an_empty_delta_is_the_answer(void **state) {
+    static const char *const deltas[] = { "null", "{}", "{\"content\":null}",
+                                          "{\"content\":\"\"}" };
+    for (size_t i = 0; i < sizeof(deltas) / sizeof(*deltas); i++) {
+        struct replay replay;
+        replay_begin(&replay, &wire_openai_chat, &replay_dialect, STREAM);
+        feed(&replay, "data: {\"choices\":[{\"text\":\"old\",\"delta\":");
+        feed(&replay, deltas[i]);
+        feed(&replay, "}]}\n\n");
+        assert_string_equal(replay.text.data, "old");
+        replay_finish(&replay);
+    }
+}
+
 // Nobody waits for names for ever: after a few chunks without them a later one is not asked.
 static void test_names_that_come_late_are_not_looked_for(void **state) {
     struct replay replay;
@@ -194,6 +208,7 @@ int main(void) {
         cmocka_unit_test(test_a_message_of_a_cut_answer_keeps_its_text),
         cmocka_unit_test(test_nothing_arrived_is_no_message),
         cmocka_unit_test(test_names_are_read_from_whichever_chunk_says_them),
+        cmocka_unit_test(test_text_beside_an_empty_delta_is_the_answer),
         cmocka_unit_test(test_names_that_come_late_are_not_looked_for),
         cmocka_unit_test(test_destroying_nothing_is_fine),
     };

@@ -93,9 +93,7 @@ def test_events_that_all_have_the_number_0_are_no_cursor(play, server):
 
 def test_a_response_that_failed_in_the_background_is_gone_on_from_otherwise(play, server):
     story = play(Responses)
-    story.wire.number = 3
-    failed = story.wire.event("response.failed", response=story.wire.object(
-        "failed", output=[], error={"code": "server_error", "message": "The model failed."}))
+    failed = story.wire.failed(number=3)
     story.cut(FIRST)
     server.plays(stream_head(), chunk(failed), LAST_CHUNK)
     story.whole(SECOND)
@@ -116,9 +114,7 @@ def test_a_provider_that_has_no_background_is_asked_without_it(play, server):
 
 def test_a_response_that_goes_on_in_the_background_has_a_cursor_of_its_own(play, server):
     story = play(Responses)
-    story.wire.number = 3
-    failed = story.wire.event("response.failed", response=story.wire.object(
-        "failed", output=[], error={"code": "server_error", "message": "The model failed."}))
+    failed = story.wire.failed(number=3)
     story.cut(FIRST, tail=failed)
     story.wire.response = "resp_2"
     story.cut(SECOND[:20])
@@ -132,9 +128,7 @@ def test_a_response_that_goes_on_in_the_background_has_a_cursor_of_its_own(play,
 
 def test_a_continuation_that_breaks_while_it_is_compared_is_not_attached_to(play, server):
     story = play(Responses)
-    story.wire.number = 3
-    failed = story.wire.event("response.failed", response=story.wire.object(
-        "failed", output=[], error={"code": "server_error", "message": "The model failed."}))
+    failed = story.wire.failed(number=3)
     story.cut(FIRST, tail=failed)
     story.wire.response = "resp_2"
     story.cut("the fishing bo", seen=FIRST)  # held back, and behind the cursor

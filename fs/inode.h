@@ -12,7 +12,6 @@
 #ifndef ASKFS_FS_INODE_H
 #define ASKFS_FS_INODE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

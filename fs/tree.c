@@ -83,7 +83,7 @@ int tree_lookup(struct fs *fs, const struct node *directory, const char *name,
     return 0;
 }
 
-void tree_parent(const struct node *node, struct node *parent_out) {
+static void find_parent(const struct node *node, struct node *parent_out) {
     struct node parent = *node;
     enum directory in = node->entry->in;
     parent.entry = layout_directory(in == DIRECTORY_NONE ? DIRECTORY_ROOT : in);
@@ -166,7 +166,7 @@ bool tree_next(struct fs *fs, const struct node *directory, uint64_t *cookie, st
         *cookie += 1;
         *name_out = *cookie == COOKIE_DOT ? "." : "..";
         *node_out = *directory;
-        if (*cookie == COOKIE_DOT_DOT) tree_parent(directory, node_out);
+        if (*cookie == COOKIE_DOT_DOT) find_parent(directory, node_out);
         return true;
     }
     if (*cookie < COOKIE_NAMELESS && next_entry(fs, directory, cookie, node_out, name_out))

@@ -28,7 +28,6 @@ uint64_t tree_inode(const struct node *node);
 int tree_find(struct fs *fs, uint64_t inode, struct node *node_out);
 int tree_lookup(struct fs *fs, const struct node *directory, const char *name,
                 struct node *node_out);
-void tree_parent(const struct node *node, struct node *parent_out);
 
 void tree_stat(struct fs *fs, const struct node *node, struct stat *stat_out);
 /* Does stat say the same for some seconds to come? */

@@ -1,18 +1,13 @@
 #include "mount/keys.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "mount/key_command.h"
+#include "mount/key_source.h"
 
-enum { PIPE_SECONDS_MAX = 10 };
-enum { KEY_BYTES_MAX = 8192, SLOT_SIZE = KEY_BYTES_MAX + 256, PROBLEM_SIZE = 512 };
+enum { SLOT_SIZE = KEY_BYTES_MAX + 256 };
 
 struct key_entry {
     char *header; /* in the region, or NULL */
@@ -35,27 +30,9 @@ struct keys {
     struct key_entry entries[];
 };
 
-/* A key being read: length bytes at text, which has room for one more than a key may have. */
-struct slot {
-    char *text;
-    size_t length;
-    char problem[PROBLEM_SIZE];
-};
-
 static const char *const header_names[] = {
     [KEY_BEARER] = "Authorization: Bearer ", [KEY_X_API_KEY] = "x-api-key: "
 };
-
-static bool slot_problem(struct slot *slot, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static bool slot_problem(struct slot *slot, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(slot->problem, sizeof(slot->problem), format, arguments);
-    va_end(arguments);
-    return false;
-}
 
 static const char *find_variable(const struct keys *keys, const char *name) {
     const struct variable *variable = keys ? keys->variables : NULL;
@@ -64,128 +41,16 @@ static const char *find_variable(const struct keys *keys, const char *name) {
     return variable ? variable->value : NULL;
 }
 
-static bool read_variable(struct slot *slot, const struct keys *keys, const char *name) {
-    const char *value = find_variable(keys, name);
-    if (!value || !value[0])
-        return slot_problem(slot, "environment variable %s is not set: set it and mount again",
-                            name);
-    size_t length = strnlen(value, KEY_BYTES_MAX + 1);
-    memcpy(slot->text, value, length);
-    slot->length = length;
-    return true;
-}
-
-static bool read_descriptor(struct slot *slot, int fd) {
-    while (slot->length <= KEY_BYTES_MAX) {
-        ssize_t got = read(fd, slot->text + slot->length, KEY_BYTES_MAX + 1 - slot->length);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return false;
-        if (got == 0) break;
-        slot->length += (size_t)got;
-    }
-    return true;
-}
-
-// Others who may read a key file have the key, so it is refused until that is repaired.
-static bool check_file(struct slot *slot, int fd, const char *name, bool is_private) {
-    struct stat attributes;
-    if (fstat(fd, &attributes) < 0)
-        return slot_problem(slot, "key file %s cannot be read: %s", name, strerror(errno));
-    if (S_ISDIR(attributes.st_mode)) return slot_problem(slot, "key file %s is a directory", name);
-    if (is_private && attributes.st_mode & (S_IRGRP | S_IROTH))
-        return slot_problem(slot, "key file %s may be read by others: chmod 600 %s", name, name);
-    return true;
-}
-
-// Of a pipe somebody has to write into; then it is read like any file.
-static bool wait_for_writer(struct slot *slot, int fd, const char *name) {
-    struct stat attributes;
-    struct pollfd polled = { .fd = fd, .events = POLLIN };
-    bool is_pipe = fstat(fd, &attributes) == 0 && S_ISFIFO(attributes.st_mode);
-    if (is_pipe && poll(&polled, 1, PIPE_SECONDS_MAX * 1000) == 0)
-        return slot_problem(slot, "key file %s is a pipe, and nobody wrote into it for %d s", name,
-                            PIPE_SECONDS_MAX);
-    return fcntl(fd, F_SETFL, 0) == 0;
-}
-
-static bool read_file(struct slot *slot, const char *name, bool is_private) {
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0) return slot_problem(slot, "key file %s cannot be read: %s", name, strerror(errno));
-    bool read_whole = check_file(slot, fd, name, is_private) && wait_for_writer(slot, fd, name);
-    if (read_whole && !read_descriptor(slot, fd))
-        read_whole = slot_problem(slot, "key file %s cannot be read: %s", name, strerror(errno));
-    close(fd);
-    return read_whole;
-}
-
-// systemd keeps the folder to the service; whom a file in it belongs to is systemd's business.
-static bool read_credential(struct slot *slot, const char *name) {
-    const char *folder = getenv("CREDENTIALS_DIRECTORY");
-    char *file;
-    if (!folder || !folder[0])
-        return slot_problem(slot,
-                            "credential %s: CREDENTIALS_DIRECTORY is not set: start askfs from a "
-                            "systemd unit with LoadCredential=%s:FILE",
-                            name, name);
-    if (asprintf(&file, "%s/%s", folder, name) < 0) return slot_problem(slot, "out of memory");
-    bool read_whole = read_file(slot, file, false);
-    free(file);
-    return read_whole;
-}
-
-static bool read_command(struct slot *slot, char *const *command) {
-    ssize_t length = key_command_run(command, slot->text, KEY_BYTES_MAX + 1, slot->problem,
-                                     sizeof(slot->problem));
-    if (length < 0) return false;
-    slot->length = (size_t)length;
-    return true;
-}
-
-static bool read_key(struct slot *slot, const struct keys *keys, const struct key_config *key) {
-    switch (key->source) {
-    case KEY_NONE:
-        return false;
-    case KEY_ENV:
-        return read_variable(slot, keys, key->name);
-    case KEY_FILE:
-        return read_file(slot, key->name, true);
-    case KEY_COMMAND:
-        return read_command(slot, key->command);
-    case KEY_CREDENTIAL:
-        return read_credential(slot, key->name);
-    }
-    return false;
-}
-
-static const char *place_name(const struct key_config *key) {
-    return key->source == KEY_COMMAND ? key->command[0] : key->name;
-}
-
-// A header is one line of printable ASCII; a key of several words is most likely no key.
-static bool check_key(struct slot *slot, const char *place) {
-    while (slot->length && strchr("\r\n", slot->text[slot->length - 1]) &&
-           slot->text[slot->length - 1])
-        slot->length--;
-    if (slot->length == 0) return slot_problem(slot, "the key from %s is empty", place);
-    if (slot->length > KEY_BYTES_MAX)
-        return slot_problem(slot, "the key from %s is longer than %d bytes", place, KEY_BYTES_MAX);
-    for (size_t i = 0; i < slot->length; i++)
-        if (slot->text[i] <= ' ' || slot->text[i] >= 0x7f)
-            return slot_problem(slot,
-                                "the key from %s holds a space, a line end or another character "
-                                "that no key has",
-                                place);
-    return true;
-}
-
 // Reads one key to where it stays, or leaves the region as it was.
 static bool load_one(struct keys *keys, const struct provider_config *provider, size_t index) {
     const char *name = header_names[provider->type->key_header];
     char *header = keys->region + keys->used;
-    struct slot slot = { .text = header + strlen(name) };
+    struct key_slot slot = { .text = header + strlen(name) };
     if (provider->key.source == KEY_NONE) return true;
     memcpy(header, name, strlen(name));
-    if (read_key(&slot, keys, &provider->key) && check_key(&slot, place_name(&provider->key))) {
+    const char *variable =
+        provider->key.source == KEY_ENV ? find_variable(keys, provider->key.name) : NULL;
+    if (key_source_read(&slot, &provider->key, variable)) {
         size_t length = strlen(name) + slot.length + 1;
         explicit_bzero(header + length - 1, SLOT_SIZE - length + 1);
         keys->entries[index].header = header;

@@ -1,6 +1,6 @@
 /*
- * options: the command line. One table each for options and for mount options gives parsing, --help
- * and the manual's list.
+ * options: the command line. One table gives parsing, --help and the manual's list; another, in
+ * mount_options, does the same for what stands behind -o.
  */
 #ifndef ASKFS_MOUNT_OPTIONS_H
 #define ASKFS_MOUNT_OPTIONS_H

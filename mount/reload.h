@@ -16,8 +16,9 @@ struct reload {
     struct engine *engine;
     struct fs *fs;
     struct simulator *simulator; /* started when the new configuration is the first to need it */
-    char *config_file;           /* as it was asked for; NULL: the first that is found */
-    struct setup *setup;         /* in force; with a reference */
+    char *config_file;   /* as it was asked for; NULL: the first that is found. Owned by who made
+                            this, for as long as the loop may run work */
+    struct setup *setup; /* in force; with a reference */
 
     /* of reload.c */
     bool is_running;

@@ -27,7 +27,7 @@ struct setup *setup_load(const char *config_file, const struct setup *earlier,
     return NULL;
 }
 
-struct setup *setup_keep(struct setup *setup) {
+static struct setup *keep(struct setup *setup) {
     setup->references++;
     return setup;
 }
@@ -62,7 +62,7 @@ bool setup_apply(struct setup *setup, struct engine *engine, const char *simulat
             .key_problem = keys_problem(setup->keys, i),
             .base_url = config->providers[i].base_url ? NULL : simulator_url,
             .release = release,
-            .owner = setup_keep(setup),
+            .owner = keep(setup),
         };
     bool done = engine_configure(engine, providers, config->provider_count);
     free(providers);

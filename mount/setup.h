@@ -22,7 +22,6 @@ const char *setup_environment(void *earlier, const char *name);
  * says why. */
 struct setup *setup_load(const char *config_file, const struct setup *earlier,
                          struct config_error *error_out);
-struct setup *setup_keep(struct setup *setup);
 void setup_release(struct setup *setup); /* wipes the keys with the last reference; accepts NULL */
 
 bool setup_needs_simulator(const struct setup *setup);

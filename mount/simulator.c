@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -78,7 +77,8 @@ bool simulator_start(struct simulator *simulator, char *problem, size_t problem_
     close(out[0]);
     if (listens) return true;
     simulator_stop(simulator);
-    snprintf(problem, problem_size, "the simulator %s did not start: install it beside askfs", path);
+    snprintf(problem, problem_size, "the simulator %s did not start: install it beside askfs",
+             path);
     return false;
 
 close_out:

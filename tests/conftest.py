@@ -14,7 +14,7 @@ from support.server import Gate, Server
 from support.simulator import Simulator
 from support.waiting import Watchdog
 
-pytest_plugins = ["support.breaking", "support.talk"]
+pytest_plugins = ["support.breaking", "support.prometheus", "support.road", "support.talk"]
 
 
 def pytest_configure():

@@ -9,7 +9,6 @@
 #include "core/config/lookup.h"
 #include "core/config/root.h"
 #include "core/config/route.h"
-#include "core/config/schema.h"
 #include "core/config/shown.h"
 
 enum { PROVIDERS_MAX = 1024, NAME_BYTES_MAX = 255 };
@@ -33,7 +32,7 @@ static bool check_name(const struct source *source, const char *name) {
     if (!name[0]) return source_problem(source, "providers", "a provider's name may not be empty");
     if (strlen(name) > NAME_BYTES_MAX)
         return source_problem(source, path, "a provider's name has at most 255 bytes");
-    if (strchr(name, '/') || !is_printable(name) || strcmp(name, ".") == 0 ||
+    if (strchr(name, '/') || !value_is_printable(name) || strcmp(name, ".") == 0 ||
         strcmp(name, "..") == 0)
         return source_problem(source, path,
                               "the name becomes a directory: it may not be \".\" or "
@@ -104,7 +103,7 @@ static bool fill(struct config *config, const struct source *source, const json_
 
 static struct config *create(const struct source *source, const json_t *root) {
     struct config *config = calloc(1, sizeof(*config));
-    if (config && (!source->file || (config->file = absolute_file(source->file)))) {
+    if (config && (!source->file || (config->file = source_absolute_file(source->file)))) {
         if (fill(config, source, root)) return config;
     } else {
         source_out_of_memory(source);
@@ -135,7 +134,7 @@ struct config *config_parse(struct slice text, const char *file, config_getenv g
     json_error_t json_error;
     struct config *config = NULL;
     struct source source = { file, NULL, get, get_owner, error_out };
-    char *absolute = absolute_file(file);
+    char *absolute = source_absolute_file(file);
     if (!absolute) {
         source_out_of_memory(&source);
         return NULL;
@@ -185,6 +184,6 @@ struct config *config_load(const char *explicit_file, config_getenv get, void *g
     struct config *config =
         found.name ? config_parse(bytes_slice(&found.text), found.name, get, get_owner, error_out)
                    : config_builtin(get, get_owner, error_out);
-    found_file_finish(&found);
+    lookup_finish(&found);
     return config;
 }

@@ -9,10 +9,10 @@
 #include <stdio.h>
 
 #include "core/policy/breaker.h"
-#include "core/policy/budget.h"
 #include "core/policy/quota.h"
 #include "core/policy/recovery.h"
 #include "core/policy/retry.h"
+#include "core/policy/retry_budget.h"
 #include "core/providers/types.h"
 
 struct timeouts {

@@ -31,16 +31,16 @@ extern const struct value_kind value_prefill;
 extern const struct value_kind value_classes;
 
 /* "expected …, found …". Always false. */
-bool wrong_value(const struct schema_key *key, const struct source *source, const char *path,
+bool value_wrong(const struct schema_key *key, const struct source *source, const char *path,
                  const json_t *value);
 /* "unknown what "word"; did you mean …". What was not recognised is repeated, but not its control
  * characters nor a whole novel. words NULL-ended. Always false. */
-bool unknown_word(const struct source *source, const char *path, const char *what, const char *word,
-                  const char *const *words);
+bool value_unknown_word(const struct source *source, const char *path, const char *what,
+                        const char *word, const char *const *words);
 /* Without control characters; may be empty. */
-bool is_printable(const char *text);
+bool value_is_printable(const char *text);
 /* The strings of an array as a NULL-ended list; NULL: no memory. All must be strings. */
-char **copy_strings(const json_t *array);
-void free_strings(char **strings); /* accepts NULL */
+char **value_copy_strings(const json_t *array);
+void value_free_strings(char **strings); /* accepts NULL */
 
 #endif

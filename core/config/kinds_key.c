@@ -14,7 +14,7 @@ enum { KEY_SOURCES = sizeof(key_sources) / sizeof(*key_sources) };
 
 static void finish_key(struct key_config *key) {
     free(key->name);
-    free_strings(key->command);
+    value_free_strings(key->command);
 }
 
 // A key in place of a variable's name is the mistake to expect, so the text is not repeated.
@@ -26,7 +26,7 @@ static bool is_variable_name(const char *name) {
 }
 
 static bool is_file_name(const char *name) {
-    if (!name[0] || !is_printable(name) || strchr(name, '/')) return false;
+    if (!name[0] || !value_is_printable(name) || strchr(name, '/')) return false;
     return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
@@ -61,7 +61,7 @@ static bool read_place(struct key_config *key, const struct source *source, cons
                                   "expected the name of an environment variable, not a key itself");
         break;
     case KEY_FILE:
-        if (!name || !name[0] || !is_printable(name))
+        if (!name || !name[0] || !value_is_printable(name))
             return source_problem(source, path, "expected the name of a file");
         key->name = source_file(source, path, name);
         return key->name != NULL;
@@ -70,7 +70,7 @@ static bool read_place(struct key_config *key, const struct source *source, cons
             return source_problem(source, path,
                                   "expected a list: the program and its arguments, such as "
                                   "[\"pass\", \"openai\"]; for a shell [\"sh\", \"-c\", \"…\"]");
-        key->command = copy_strings(value);
+        key->command = value_copy_strings(value);
         if (!key->command) return source_out_of_memory(source);
         return !strchr(key->command[0], '/') || resolve_program(source, path, &key->command[0]);
     case KEY_CREDENTIAL:
@@ -93,7 +93,7 @@ static bool read_key(const struct schema_key *schema_key, const struct source *s
     if (json_is_string(value))
         return source_problem(source, path, "a key may not stand in this file; expected %s",
                               schema_key->expected);
-    if (!json_is_object(value) || !name) return wrong_value(schema_key, source, path, value);
+    if (!json_is_object(value) || !name) return value_wrong(schema_key, source, path, value);
     for (int i = KEY_ENV; i < KEY_SOURCES; i++)
         if (strcmp(name, key_sources[i]) == 0) key.source = (enum key_source)i;
     source_path(inner, path, name);
@@ -152,7 +152,7 @@ static bool check_header(const struct source *source, const char *path, const ch
         if (slice_equals_nocase(slice_of(name), ours[i]))
             return source_problem(source, path, "this header is set by askfs alone: leave it out");
     const char *text = json_string_value(value);
-    if (!text || !slice_trim(slice_of(text)).length || !is_printable(text))
+    if (!text || !slice_trim(slice_of(text)).length || !value_is_printable(text))
         return source_problem(source, path, "expected text on one line");
     return true;
 }
@@ -194,7 +194,7 @@ static bool read_headers(const struct schema_key *key, const struct source *sour
     const char *name;
     json_t *text;
     char inner[SOURCE_PATH_SIZE];
-    if (!json_is_object(value)) return wrong_value(key, source, path, value);
+    if (!json_is_object(value)) return value_wrong(key, source, path, value);
     json_object_foreach((json_t *)value, name, text) {
         source_path(inner, path, name);
         if (!check_header(source, inner, name, text)) return false;

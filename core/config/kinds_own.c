@@ -7,20 +7,20 @@
 
 enum { TYPES_MAX = 32 };
 
-char **copy_strings(const json_t *array) {
+char **value_copy_strings(const json_t *array) {
     size_t count = json_array_size(array);
     char **strings = calloc(count + 1, sizeof(*strings));
     if (!strings) return NULL;
     for (size_t i = 0; i < count; i++) {
         strings[i] = strdup(json_string_value(json_array_get(array, i)));
         if (strings[i]) continue;
-        free_strings(strings);
+        value_free_strings(strings);
         return NULL;
     }
     return strings;
 }
 
-void free_strings(char **strings) {
+void value_free_strings(char **strings) {
     for (size_t i = 0; strings && strings[i]; i++)
         free(strings[i]);
     free(strings);
@@ -41,7 +41,7 @@ static bool read_type(const struct schema_key *key, const struct source *source,
     const char *names[TYPES_MAX];
     size_t count = 0;
     const char *name = json_string_value(value);
-    if (!name) return wrong_value(key, source, path, value);
+    if (!name) return value_wrong(key, source, path, value);
     draft->chosen = provider_type_find(name);
     if (strcmp(name, config_route_type.name) == 0) draft->chosen = &config_route_type;
     if (draft->chosen) return true;
@@ -50,7 +50,7 @@ static bool read_type(const struct schema_key *key, const struct source *source,
     assert(count + 2 <= TYPES_MAX);
     names[count++] = config_route_type.name;
     names[count] = NULL;
-    return unknown_word(source, path, "type", name, names);
+    return value_unknown_word(source, path, "type", name, names);
 }
 
 static json_t *show_type(const struct schema_key *key, const struct provider_config *config) {
@@ -62,7 +62,7 @@ const struct value_kind value_type = { read_type, show_type };
 // Which words there are depends on the type: provider_draft_complete looks.
 static bool read_api(const struct schema_key *key, const struct source *source, const char *path,
                      const json_t *value, struct provider_draft *draft) {
-    if (!json_is_string(value)) return wrong_value(key, source, path, value);
+    if (!json_is_string(value)) return value_wrong(key, source, path, value);
     char *api = strdup(json_string_value(value));
     if (!api) return source_out_of_memory(source);
     free(draft->api);
@@ -81,10 +81,10 @@ const struct value_kind value_api = { read_api, show_api };
 
 static bool read_route(const struct schema_key *key, const struct source *source, const char *path,
                        const json_t *value, struct provider_draft *draft) {
-    if (!is_list_of_text(value)) return wrong_value(key, source, path, value);
-    char **route = copy_strings(value);
+    if (!is_list_of_text(value)) return value_wrong(key, source, path, value);
+    char **route = value_copy_strings(value);
     if (!route) return source_out_of_memory(source);
-    free_strings(draft->config.route);
+    value_free_strings(draft->config.route);
     draft->config.route = route;
     return true;
 }
@@ -101,7 +101,7 @@ const struct value_kind value_route = { read_route, show_route };
 
 static bool read_options(const struct schema_key *key, const struct source *source,
                          const char *path, const json_t *value, struct provider_draft *draft) {
-    if (!json_is_object(value)) return wrong_value(key, source, path, value);
+    if (!json_is_object(value)) return value_wrong(key, source, path, value);
     json_t *merged = json_object();
     if (!merged) return source_out_of_memory(source);
     bool stored =

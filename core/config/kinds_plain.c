@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "core/base/text.h"
 #include "core/config/kinds.h"
 
 static void *field(const struct schema_key *key, struct provider_draft *draft) {
@@ -32,14 +31,14 @@ static void describe(char text[64], const json_t *value) {
         snprintf(text, 64, "%s", names[json_typeof(value)]);
 }
 
-bool wrong_value(const struct schema_key *key, const struct source *source, const char *path,
+bool value_wrong(const struct schema_key *key, const struct source *source, const char *path,
                  const json_t *value) {
     char found[64];
     describe(found, value);
     return source_problem(source, path, "expected %s; found %s", key->expected, found);
 }
 
-bool is_printable(const char *text) {
+bool value_is_printable(const char *text) {
     for (; *text; text++) {
         unsigned char byte = (unsigned char)*text;
         if (byte < 0x20 || byte == 0x7f) return false;
@@ -68,7 +67,7 @@ static bool read_seconds(const struct schema_key *key, const struct source *sour
                          const char *path, const json_t *value, struct provider_draft *draft) {
     double seconds = json_number_value(value);
     if (!json_is_number(value) || !in_limits(key, seconds))
-        return wrong_value(key, source, path, value);
+        return value_wrong(key, source, path, value);
     int64_t duration_ns = llround(seconds * 1e9); // to the nearest, so that 1.1 is shown as 1.1
     if (duration_ns == 0 && seconds > 0) duration_ns = 1;
     *(int64_t *)field(key, draft) = duration_ns;
@@ -85,7 +84,7 @@ const struct value_kind value_seconds_alias = { read_seconds, NULL };
 static bool read_count(const struct schema_key *key, const struct source *source, const char *path,
                        const json_t *value, struct provider_draft *draft) {
     int64_t number;
-    if (!whole_number(key, value, &number)) return wrong_value(key, source, path, value);
+    if (!whole_number(key, value, &number)) return value_wrong(key, source, path, value);
     *(int *)field(key, draft) = (int)number;
     return true;
 }
@@ -99,7 +98,7 @@ const struct value_kind value_count = { read_count, show_count };
 static bool read_size(const struct schema_key *key, const struct source *source, const char *path,
                       const json_t *value, struct provider_draft *draft) {
     int64_t number;
-    if (!whole_number(key, value, &number)) return wrong_value(key, source, path, value);
+    if (!whole_number(key, value, &number)) return value_wrong(key, source, path, value);
     *(int64_t *)field(key, draft) = number;
     return true;
 }
@@ -113,7 +112,7 @@ const struct value_kind value_size = { read_size, show_size };
 static bool read_factor(const struct schema_key *key, const struct source *source, const char *path,
                         const json_t *value, struct provider_draft *draft) {
     if (!json_is_number(value) || !in_limits(key, json_number_value(value)))
-        return wrong_value(key, source, path, value);
+        return value_wrong(key, source, path, value);
     *(double *)field(key, draft) = json_number_value(value);
     return true;
 }
@@ -126,7 +125,7 @@ const struct value_kind value_factor = { read_factor, show_factor };
 
 static bool read_flag(const struct schema_key *key, const struct source *source, const char *path,
                       const json_t *value, struct provider_draft *draft) {
-    if (!json_is_boolean(value)) return wrong_value(key, source, path, value);
+    if (!json_is_boolean(value)) return value_wrong(key, source, path, value);
     *(bool *)field(key, draft) = json_is_true(value);
     return true;
 }
@@ -148,7 +147,7 @@ static bool replace_text(const struct schema_key *key, const struct source *sour
 
 static bool read_text(const struct schema_key *key, const struct source *source, const char *path,
                       const json_t *value, struct provider_draft *draft) {
-    if (!json_is_string(value)) return wrong_value(key, source, path, value);
+    if (!json_is_string(value)) return value_wrong(key, source, path, value);
     return replace_text(key, source, strdup(json_string_value(value)), draft);
 }
 
@@ -162,9 +161,9 @@ const struct value_kind value_text = { read_text, show_text };
 static bool read_label(const struct schema_key *key, const struct source *source, const char *path,
                        const json_t *value, struct provider_draft *draft) {
     const char *text = json_string_value(value);
-    if (!text) return wrong_value(key, source, path, value);
+    if (!text) return value_wrong(key, source, path, value);
     if (!text[0]) return source_problem(source, path, "expected %s; it is empty", key->expected);
-    if (!is_printable(text))
+    if (!value_is_printable(text))
         return source_problem(source, path, "expected %s; it holds a control character",
                               key->expected);
     return replace_text(key, source, strdup(text), draft);
@@ -175,7 +174,8 @@ const struct value_kind value_label = { read_label, show_text };
 static bool read_file(const struct schema_key *key, const struct source *source, const char *path,
                       const json_t *value, struct provider_draft *draft) {
     const char *name = json_string_value(value);
-    if (!name || !name[0] || !is_printable(name)) return wrong_value(key, source, path, value);
+    if (!name || !name[0] || !value_is_printable(name))
+        return value_wrong(key, source, path, value);
     char *file = source_file(source, path, name);
     if (!file) return false;
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

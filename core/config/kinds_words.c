@@ -4,8 +4,8 @@
 #include "core/base/text.h"
 #include "core/config/kinds.h"
 
-bool unknown_word(const struct source *source, const char *path, const char *what, const char *word,
-                  const char *const *words) {
+bool value_unknown_word(const struct source *source, const char *path, const char *what,
+                        const char *word, const char *const *words) {
     char shown[80];
     char problem[128];
     text_printable(shown, sizeof(shown), slice_of(word));
@@ -22,10 +22,10 @@ static int find_word(const char *word, const char *const *words) {
 static bool read_recovery(const struct schema_key *key, const struct source *source,
                           const char *path, const json_t *value, struct provider_draft *draft) {
     const char *word = json_string_value(value);
-    if (!word) return wrong_value(key, source, path, value);
+    if (!word) return value_wrong(key, source, path, value);
     int found = find_word(word, recovery_policy_names);
     if (found < 0)
-        return unknown_word(source, path, "way of recovery", word, recovery_policy_names);
+        return value_unknown_word(source, path, "way of recovery", word, recovery_policy_names);
     draft->config.recovery = (enum recovery_policy)found;
     return true;
 }
@@ -39,9 +39,10 @@ const struct value_kind value_recovery = { read_recovery, show_recovery };
 static bool read_prefill(const struct schema_key *key, const struct source *source,
                          const char *path, const json_t *value, struct provider_draft *draft) {
     const char *word = json_string_value(value);
-    if (!word) return wrong_value(key, source, path, value);
+    if (!word) return value_wrong(key, source, path, value);
     int found = find_word(word, prefill_kind_names);
-    if (found < 0) return unknown_word(source, path, "kind of prefill", word, prefill_kind_names);
+    if (found < 0)
+        return value_unknown_word(source, path, "kind of prefill", word, prefill_kind_names);
     draft->config.dialect.prefill = (enum prefill_kind)found;
     draft->prefill_is_told = true;
     return true;
@@ -73,9 +74,9 @@ static bool read_class(const struct schema_key *key, const struct source *source
     for (size_t i = 0; i < RETRIED_COUNT; i++)
         names[i] = failure_class_name(retried[i]);
     int found = find_word(name, names);
-    if (found < 0) return unknown_word(source, own_path, "class to retry", name, names);
+    if (found < 0) return value_unknown_word(source, own_path, "class to retry", name, names);
     if (!json_is_integer(value) || number < 1 || number > CLASS_ATTEMPTS_MAX)
-        return wrong_value(key, source, own_path, value);
+        return value_wrong(key, source, own_path, value);
     attempts[retried[found]] = (int)number;
     return true;
 }
@@ -84,7 +85,7 @@ static bool read_classes(const struct schema_key *key, const struct source *sour
                          const char *path, const json_t *value, struct provider_draft *draft) {
     const char *name;
     json_t *attempts;
-    if (!json_is_object(value)) return wrong_value(key, source, path, value);
+    if (!json_is_object(value)) return value_wrong(key, source, path, value);
     json_object_foreach((json_t *)value, name, attempts) {
         if (!read_class(key, source, path, name, attempts, draft->config.retry.class_attempts))
             return false;

@@ -8,7 +8,7 @@
 
 enum { FILE_BYTES_MAX = 4 << 20, CHUNK = 16384 };
 
-void found_file_finish(struct found_file *found) {
+void lookup_finish(struct found_file *found) {
     free(found->name);
     bytes_finish(&found->text);
 }
@@ -53,7 +53,7 @@ static enum outcome try_file(const char *name, const char *named_by, struct sour
 // A file that nobody named may be absent.
 static enum outcome try_folder(const char *folder, const char *rest, struct source *source,
                                struct found_file *found) {
-    char *name = join_file(folder, rest);
+    char *name = source_join_file(folder, rest);
     if (!name) {
         source_out_of_memory(source);
         return BROKEN;
@@ -84,7 +84,7 @@ bool lookup_file(const char *explicit_file, struct source *source, struct found_
     struct found_file found = { .name = NULL };
     bytes_init(&found.text, FILE_BYTES_MAX);
     if (try_all(explicit_file, source, &found) == BROKEN) {
-        found_file_finish(&found);
+        lookup_finish(&found);
         return false;
     }
     *found_out = found;

@@ -14,6 +14,6 @@ struct found_file {
 /* Finds and reads the first of the files that config_load names. False: the error tells; it names
  * source->file, which is set to whatever was tried. */
 bool lookup_file(const char *explicit_file, struct source *source, struct found_file *found_out);
-void found_file_finish(struct found_file *found);
+void lookup_finish(struct found_file *found);
 
 #endif

@@ -1,6 +1,5 @@
 #include "core/config/provider_draft.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,14 +54,14 @@ bool provider_draft_init(struct provider_draft *draft, const char *name) {
 void provider_config_finish(struct provider_config *config) {
     free(config->name);
     free(config->base_url);
-    free_strings(config->route);
+    value_free_strings(config->route);
     free(config->model);
     free(config->system);
     json_decref(config->options);
-    free_strings(config->headers);
+    value_free_strings(config->headers);
     free(config->ca_file);
     free(config->key.name);
-    free_strings(config->key.command);
+    value_free_strings(config->key.command);
     *config = (struct provider_config){ .name = NULL };
 }
 
@@ -239,10 +238,10 @@ static bool complete_route(struct provider_draft *draft, const struct blocks *bl
                           "missing; expected a list of names of providers, such as "
                           "[\"anthropic\", \"openai\"]");
     free(config->base_url);
-    free_strings(config->headers);
+    value_free_strings(config->headers);
     free(config->ca_file);
     free(config->key.name);
-    free_strings(config->key.command);
+    value_free_strings(config->key.command);
     config->base_url = config->ca_file = NULL;
     config->headers = NULL;
     config->key = (struct key_config){ KEY_NONE, NULL, NULL };
@@ -265,7 +264,7 @@ bool provider_draft_complete(struct provider_draft *draft, const struct source *
     config->breaker.probe_lease_ns = config->timeouts.connection_ns + patience_ns;
     if (!keys_fit(draft, &blocks)) return false;
     if (config_is_route(config)) return complete_route(draft, &blocks);
-    free_strings(config->route);
+    value_free_strings(config->route);
     config->route = NULL;
     bool is_told = json_object_get(own, "background") || json_object_get(defaults, "background");
     if (!is_told) config->background = config->type->background;

@@ -27,7 +27,7 @@ struct root_key {
 
 static bool wrong(const struct root_key *key, const struct source *source, const json_t *value) {
     const struct schema_key named = { .expected = key->expected };
-    return wrong_value(&named, source, key->name, value);
+    return value_wrong(&named, source, key->name, value);
 }
 
 static bool read_size(const struct root_key *key, const struct source *source, const json_t *value,
@@ -53,7 +53,7 @@ static const char *problem_of_folder(const char *folder) {
 static bool read_folder(const struct root_key *key, const struct source *source,
                         const json_t *value, void *field) {
     const char *name = json_string_value(value);
-    if (!name || !name[0] || !is_printable(name)) return wrong(key, source, value);
+    if (!name || !name[0] || !value_is_printable(name)) return wrong(key, source, value);
     char *folder = source_file(source, key->name, name);
     if (!folder) return false;
     const char *problem = problem_of_folder(folder);

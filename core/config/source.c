@@ -38,16 +38,16 @@ bool source_out_of_memory(const struct source *source) {
     return source_problem(source, NULL, "out of memory");
 }
 
-char *join_file(const char *folder, const char *name) {
+char *source_join_file(const char *folder, const char *name) {
     char *joined;
     if (asprintf(&joined, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, name) < 0) return NULL;
     return joined;
 }
 
-char *absolute_file(const char *name) {
+char *source_absolute_file(const char *name) {
     if (name[0] == '/') return strdup(name);
     char *here = getcwd(NULL, 0);
-    char *joined = here ? join_file(here, name) : NULL;
+    char *joined = here ? source_join_file(here, name) : NULL;
     free(here);
     return joined;
 }
@@ -64,9 +64,9 @@ char *source_file(const struct source *source, const char *path, const char *nam
             source_problem(source, path, "HOME is not set: write the whole path instead of ~/");
             return NULL;
         }
-        file = join_file(home, name + 2);
+        file = source_join_file(home, name + 2);
     } else {
-        file = name[0] == '/' ? strdup(name) : join_file(source->folder, name);
+        file = name[0] == '/' ? strdup(name) : source_join_file(source->folder, name);
     }
     if (!file) source_out_of_memory(source);
     return file;

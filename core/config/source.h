@@ -32,8 +32,8 @@ bool source_out_of_memory(const struct source *source);
 char *source_file(const struct source *source, const char *path, const char *name);
 
 /* name as seen from the current directory, absolute; NULL: no memory. */
-char *absolute_file(const char *name);
+char *source_absolute_file(const char *name);
 /* folder + "/" + name; NULL: no memory. */
-char *join_file(const char *folder, const char *name);
+char *source_join_file(const char *folder, const char *name);
 
 #endif

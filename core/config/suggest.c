@@ -1,5 +1,4 @@
 #include <ctype.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "core/config/config.h"

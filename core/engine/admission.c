@@ -7,10 +7,6 @@
 
 enum { ROUTE_MEMBERS_MAX = 64 };
 
-static int64_t now_of(const struct request *request) {
-    return engine_now_ns(request->provider->engine);
-}
-
 // ---- which provider ----
 
 // Who was asked already is let in whatever waits there.
@@ -20,7 +16,7 @@ static bool may_join(const struct request *request, const struct leg *leg) {
 
 static void describe(const struct request *request, size_t i, struct route_member *member) {
     const struct leg *leg = &request->legs[i];
-    int64_t now_ns = now_of(request);
+    int64_t now_ns = request_now_ns(request);
     enum failure_class class = leg->failure ? leg->failure->class : FAILURE_NONE;
     int attempts = retry_attempts_of(leg_retry_policy(leg), class);
     bool has_attempts = leg == request->leg || leg->spent.made < attempts;
@@ -32,7 +28,7 @@ static void describe(const struct request *request, size_t i, struct route_membe
         .silent = leg->is_silent,
         .wait_ns = pacer_hold_left_ns(&leg->target->pacer, now_ns),
     };
-    member->usable &= may_join(request, leg) && !leg_rests_past_deadline(request, leg);
+    member->usable &= may_join(request, leg) && !leg_is_paused_past_deadline(request, leg);
 }
 
 struct route_choice admission_choose(const struct request *request, const struct failure *failed,
@@ -71,9 +67,9 @@ static void refuse(struct request *request, enum failure_class class, const char
 static void refuse_everywhere(struct request *request) {
     struct leg *leg = request->legs;
     while (leg->is_closed ||
-           (leg_would_be_admitted(leg, now_of(request)) && leg_has_budget(request, leg, 0)))
+           (leg_would_be_admitted(leg, request_now_ns(request)) && leg_has_budget(request, leg, 0)))
         leg++;
-    request->leg = leg_would_be_admitted(leg, now_of(request)) ? leg : NULL;
+    request->leg = leg_would_be_admitted(leg, request_now_ns(request)) ? leg : NULL;
     if (request->leg)
         admission_end_for_budget(request);
     else
@@ -95,17 +91,19 @@ static void find_first_leg(struct request *request) {
 // ---- the beginning ----
 
 // A wait that would not be waited out after a 429 of its own is not waited out for another's.
-static bool rests_too_long(const struct request *request) {
+static bool pause_is_too_long(const struct request *request) {
     const struct leg *leg = request->leg;
-    int64_t pause_ns = pacer_pause_left_ns(&leg->target->pacer, now_of(request));
+    int64_t pause_ns = pacer_pause_left_ns(&leg->target->pacer, request_now_ns(request));
     return pause_ns > leg_retry_policy(leg)->max_retry_after_ns ||
-           leg_rests_past_deadline(request, leg);
+           leg_is_paused_past_deadline(request, leg);
 }
 
-static void refuse_to_rest(struct request *request) {
+static void refuse_for_pause(struct request *request) {
     struct failure failure;
-    failure_from_us(FAILURE_RATE_LIMIT, "the key rests after a 429; nothing was sent", &failure);
-    failure.retry_after_ns = pacer_pause_left_ns(&request->leg->target->pacer, now_of(request));
+    failure_from_us(FAILURE_RATE_LIMIT, "the key is paused after a 429; nothing was sent",
+                    &failure);
+    failure.retry_after_ns =
+        pacer_pause_left_ns(&request->leg->target->pacer, request_now_ns(request));
     course_finish(request, &failure);
 }
 
@@ -118,8 +116,8 @@ static void join_first_queue(struct request *request) {
         refuse(request, FAILURE_RATE_LIMIT, "too many requests wait here already");
         return;
     }
-    if (rests_too_long(request)) {
-        refuse_to_rest(request);
+    if (pause_is_too_long(request)) {
+        refuse_for_pause(request);
         return;
     }
     queue_join(request, false);
@@ -142,6 +140,8 @@ void admission_begin(struct request *request) {
         join_first_queue(request);
 }
 
+// ---- waits ----
+
 static void move_to(struct request *request, struct leg *leg) {
     struct leg *left = request->leg;
     if (leg == left) return;
@@ -152,8 +152,6 @@ static void move_to(struct request *request, struct leg *leg) {
     request->leg = leg;
     if (request->attempt_count) course_set_method(request, request->reconnects > 0);
 }
-
-// ---- waits ----
 
 static void join_queue_of(struct request *request, struct leg *leg) {
     move_to(request, leg);
@@ -171,10 +169,10 @@ static bool looks_elsewhere(struct request *request) {
 }
 
 void admission_wait_is_longer(struct request *request) {
-    int64_t pause_ns = pacer_pause_left_ns(&request->leg->target->pacer, now_of(request));
+    int64_t pause_ns = pacer_pause_left_ns(&request->leg->target->pacer, request_now_ns(request));
     int64_t patience_ns = request->provider->config->fallback_wait_max_ns;
     if (request_is_of_route(request) && pause_ns > patience_ns && looks_elsewhere(request)) return;
-    if (rests_too_long(request)) refuse_to_rest(request);
+    if (pause_is_too_long(request)) refuse_for_pause(request);
 }
 
 static bool goes_elsewhere(struct request *request) {

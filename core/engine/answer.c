@@ -9,13 +9,9 @@
 #include <string.h>
 
 #include "core/engine/state.h"
-#include "core/providers/schema.h"
+#include "core/providers/json_schema.h"
 
 enum { GRACE_NS = 3 * TIME_S / 2 };
-
-static int64_t now_of(const struct request *request) {
-    return engine_now_ns(request->provider->engine);
-}
 
 // ---- before ----
 
@@ -164,7 +160,7 @@ static bool keep_reasoning(struct request *request, struct slice reasoning) {
 static void note_progress(struct request *request, uint64_t progress) {
     struct attempt *attempt = attempt_newest(request);
     struct stats *stats = &attempt->target->stats;
-    int64_t now_ns = now_of(request);
+    int64_t now_ns = request_now_ns(request);
     if (!request->has_content) {
         request->has_content = true;
         attempt->first_content_ns = now_ns;
@@ -173,7 +169,7 @@ static void note_progress(struct request *request, uint64_t progress) {
         request->state = REQUEST_STREAMING;
         if (request->first_content_ns < 0) request->first_content_ns = now_ns;
         request->progress_ns = now_ns;
-        attempt_watch_stream(request, PHASE_READ);
+        attempt_phase_begin_stream(request, PHASE_READ);
     } else {
         histogram_note(&stats->inter_token, now_ns - request->progress_ns);
     }
@@ -222,7 +218,7 @@ static void judge(struct request *request, enum decoder_status status, struct ga
         break;
     case DECODER_FINISHING:
         if (request->phase == PHASE_GRACE || !end_seam(request)) break;
-        attempt_watch(request, PHASE_GRACE, now_of(request), GRACE_NS);
+        attempt_phase_begin(request, PHASE_GRACE, request_now_ns(request), GRACE_NS);
         break;
     case DECODER_DONE:
         if (end_seam(request)) course_complete(request);
@@ -265,15 +261,16 @@ bool answer_fits_schema(const struct request *request, struct failure *failure_o
     const struct leg *leg = request->leg;
     const struct decoder_facts *facts = decoder_facts(request->decoder);
     const json_t *schema;
-    char problem[SCHEMA_PROBLEM_SIZE] = "";
+    char problem[JSON_SCHEMA_PROBLEM_SIZE] = "";
     size_t length;
-    if (!leg->target->config->check_schema || !schema_is_asked_for(leg->settings->options, &schema))
+    if (!leg->target->config->check_schema ||
+        !json_schema_is_asked_for(leg->settings->options, &schema))
         return true;
     if (facts->has_tools || is_cut_short(facts->finish_reason) ||
         store_length(&request->response) > CHECKED_BYTES_MAX)
         return true;
     char *text = store_copy(&request->response, &length);
-    bool fits = !text || schema_fits_text(schema, (struct slice){ text, length }, problem);
+    bool fits = !text || json_schema_fits_text(schema, (struct slice){ text, length }, problem);
     free(text);
     if (fits) return true;
     failure_from_us(FAILURE_SCHEMA, problem, failure_out);

@@ -12,10 +12,6 @@ enum { ATTEMPTS_MAX = 1000 };
 
 static const int64_t drain_ns = TIME_S;
 
-static int64_t now_of(const struct request *request) {
-    return engine_now_ns(request->provider->engine);
-}
-
 // ---- the end ----
 
 void course_finish(struct request *request, const struct failure *failure) {
@@ -51,7 +47,8 @@ void course_complete(struct request *request) {
     leg_leave(request, request->leg, NULL, false);
     // The last bytes of the reply let the connection be used again; the reader need not wait.
     request->draining = request->transfer != NULL;
-    if (request->draining) attempt_watch(request, PHASE_DRAIN, now_of(request), drain_ns);
+    if (request->draining)
+        attempt_phase_begin(request, PHASE_DRAIN, request_now_ns(request), drain_ns);
     request_end(request, REQUEST_DONE, NULL);
 }
 
@@ -70,17 +67,14 @@ static void count_again(struct request *request, const struct failure *failure, 
     request->recovered_by = request->method;
 }
 
-// What the next attempt is, and what may be forgotten for it.
 void course_set_method(struct request *request, bool broke) {
-    if (request_is_delivered(request)) {
+    bool is_delivered = request_is_delivered(request);
+    if (is_delivered)
         request->method = method_at(request, request->leg);
-    } else {
+    else
         request->method = broke ? RECOVERY_RESTART : RECOVERY_NONE;
-        farewell_send(request);
-        answer_forget(request);
-        return;
-    }
-    if (request->method != RECOVERY_CURSOR) farewell_send(request);
+    if (request->method != RECOVERY_CURSOR) upstream_cancel_send(request);
+    if (!is_delivered) answer_forget(request);
 }
 
 static void go_to(struct request *request, struct leg *leg, const struct failure *failure,
@@ -91,14 +85,14 @@ static void go_to(struct request *request, struct leg *leg, const struct failure
     count_again(request, failure, broke);
     attempt->delay_ns = decision->delay_ns;
     attempt->delay_reason = decision->reason;
-    request->retry_at_ns = time_after(now_of(request), decision->delay_ns);
+    request->retry_at_ns = time_after(request_now_ns(request), decision->delay_ns);
     request->state = REQUEST_RETRYING;
     leg->wants_fresh_connection = decision->reason == RETRY_FRESH;
     if (decision->reason == RETRY_FRESH || decision->reason == RETRY_REPAIR) leg->spent.made--;
     if (decision->reason == RETRY_FRESH) leg->spent.free_retry_used = true;
     tell_going_on(request, failure, broke || request_is_delivered(request));
     request_changed(request);
-    attempt_watch(request, PHASE_RETRY, request->retry_at_ns, 1);
+    attempt_phase_begin(request, PHASE_RETRY, request->retry_at_ns, 1);
 }
 
 void course_retry_is_due(struct request *request) {
@@ -123,16 +117,15 @@ static struct retry_decision decide(struct request *request, struct leg *leg,
         spent.made = request->idle_reconnects;
     }
     if (request->attempt_count >= ATTEMPTS_MAX) policy.max_attempts = spent.made;
-    struct retry_decision decision =
-        retry_decide(&policy, failure, &spent, now_of(request), &request->provider->engine->random);
+    struct retry_decision decision = retry_decide(&policy, failure, &spent, request_now_ns(request),
+                                                  &request->provider->engine->random);
     if (decision.verdict == RETRY_GIVE_UP) return decision;
     if (!leg_has_budget(request, leg, decision.delay_ns))
         return (struct retry_decision){ RETRY_GIVE_UP, RETRY_BUDGET_SPENT, 0 };
     if (decision.reason == RETRY_FRESH) return decision;
     bool has_gained = broke && request->idle_reconnects <= 1;
     double cost = retry_budget_cost(failure, has_gained);
-    if (!retry_budget_take(&leg->target->budget, cost, now_of(request))) {
-        leg->target->stats.budget_denials++;
+    if (!retry_budget_take(&leg->target->retry_budget, cost, request_now_ns(request))) {
         tell_budget_denied(request);
         decision = (struct retry_decision){ RETRY_GIVE_UP, RETRY_NO_BUDGET, 0 };
     }
@@ -142,8 +135,8 @@ static struct retry_decision decide(struct request *request, struct leg *leg,
 static void note_limit(struct request *request, struct leg *leg, const struct failure *failure) {
     if (failure->class != FAILURE_RATE_LIMIT || request->is_listing) return;
     struct provider *target = leg->target;
-    pacer_note_limited(&target->pacer, &request->ticket, now_of(request), failure->retry_after_ns,
-                       &target->engine->random);
+    pacer_note_limited(&target->pacer, &request->ticket, request_now_ns(request),
+                       failure->retry_after_ns, &target->engine->random);
     tell_pause(request);
     queue_disperse(target);
 }

@@ -6,6 +6,8 @@
 #include "core/config/secret.h"
 #include "core/policy/failure_hide.h"
 
+enum { URL_BYTES_MAX = 4096 };
+
 static char *join(const char *a, const char *b) {
     size_t length = strlen(a);
     char *joined = malloc(length + strlen(b) + 1);
@@ -93,6 +95,18 @@ struct endpoint *endpoint_create(const struct provider_setup *setup) {
 struct endpoint *endpoint_keep(struct endpoint *endpoint) {
     endpoint->references++;
     return endpoint;
+}
+
+char *endpoint_response_url(const struct endpoint *endpoint,
+                            bool (*write_path)(const struct decoder_facts *facts,
+                                               struct bytes *out),
+                            const struct decoder_facts *facts) {
+    struct bytes url;
+    bytes_init(&url, URL_BYTES_MAX);
+    if (bytes_append_text(&url, endpoint->base_url) && write_path(facts, &url))
+        return bytes_take(&url);
+    bytes_finish(&url);
+    return NULL;
 }
 
 void endpoint_hide_in_text(const struct endpoint *endpoint, char *text) {

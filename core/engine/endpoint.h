@@ -6,6 +6,7 @@
 #define ASKFS_CORE_ENGINE_ENDPOINT_H
 
 #include "core/engine/engine.h"
+#include "core/providers/wire.h"
 
 struct endpoint {
     size_t references;
@@ -21,6 +22,13 @@ struct endpoint {
 struct endpoint *endpoint_create(const struct provider_setup *setup);
 struct endpoint *endpoint_keep(struct endpoint *endpoint);
 void endpoint_release(struct endpoint *endpoint); /* accepts NULL */
+
+/* The address of one response: the path that its wire writes, behind base_url. For the caller to
+ * free; NULL: no memory. */
+char *endpoint_response_url(const struct endpoint *endpoint,
+                            bool (*write_path)(const struct decoder_facts *facts,
+                                               struct bytes *out),
+                            const struct decoder_facts *facts);
 
 /* Stars over the key, and what secret headers of the configuration hold, where a provider says them
  * back. */

@@ -40,7 +40,7 @@ void engine_stop(struct engine *engine) {
 void engine_destroy(struct engine *engine) {
     if (!engine) return;
     engine_stop(engine);
-    farewells_end(engine);
+    upstream_cancels_end(engine);
     // A route's requests hold on to what belongs to its providers.
     for (size_t i = 0; i < engine->provider_count; i++)
         provider_forget_requests(engine->providers[i]);
@@ -62,13 +62,6 @@ size_t engine_provider_count(const struct engine *engine) {
 
 struct provider *engine_provider(const struct engine *engine, size_t index) {
     return index < engine->provider_count ? engine->providers[index] : NULL;
-}
-
-struct provider *engine_find_provider(const struct engine *engine, const char *name) {
-    struct provider *provider;
-    for (size_t i = 0; (provider = engine_next_shown(engine, &i));)
-        if (strcmp(provider_name(provider), name) == 0) return provider;
-    return NULL;
 }
 
 struct provider *engine_next_shown(const struct engine *engine, size_t *index) {
@@ -108,8 +101,4 @@ struct events *engine_events(struct engine *engine) {
 
 struct events *engine_alerts(struct engine *engine) {
     return engine->alerts;
-}
-
-bool engine_has_news(const struct engine *engine) {
-    return engine->news != NULL;
 }

@@ -9,7 +9,6 @@
 
 #include <sys/types.h>
 
-#include "core/base/random.h"
 #include "core/base/time.h"
 #include "core/base/timers.h"
 #include "core/config/config.h"
@@ -33,9 +32,9 @@ struct engine_parts {
 
 struct engine *engine_create(const struct engine_parts *parts);
 /* Cancels every request, upstream too, and tells every watcher. What providers must be told may
- * still be on its way: engine_says_farewell. */
+ * still be on its way: engine_is_cancelling. */
 void engine_stop(struct engine *engine);
-bool engine_says_farewell(const struct engine *engine);
+bool engine_is_cancelling(const struct engine *engine);
 /* engine_stop without waiting for anything, then frees all; accepts NULL. */
 void engine_destroy(struct engine *engine);
 
@@ -60,8 +59,6 @@ bool engine_configure(struct engine *engine, const struct provider_setup *setups
  * index stays with its directory. */
 size_t engine_provider_count(const struct engine *engine);
 struct provider *engine_provider(const struct engine *engine, size_t index);
-/* NULL: none has that name now. */
-struct provider *engine_find_provider(const struct engine *engine, const char *name);
 size_t engine_shown_count(const struct engine *engine); /* without those that were removed */
 /* The first one from *index on that was not removed; *index is then behind it. NULL: none. */
 struct provider *engine_next_shown(const struct engine *engine, size_t *index);
@@ -76,7 +73,5 @@ struct events *engine_alerts(struct engine *engine);
 /* Tells the watchers of every request, and of events and alerts, that changed since the last call.
  */
 void engine_flush(struct engine *engine);
-/* Called when something changed that engine_flush will tell; the loop uses it to come back. */
-bool engine_has_news(const struct engine *engine);
 
 #endif

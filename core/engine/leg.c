@@ -75,6 +75,10 @@ const struct retry_policy *leg_retry_policy(const struct leg *leg) {
     return &leg->target->config->retry;
 }
 
+const struct timeouts *leg_timeouts(const struct leg *leg) {
+    return &leg->target->config->timeouts;
+}
+
 bool leg_has_room(const struct leg *leg) {
     const struct provider *target = leg->target;
     return target->queue.count < (size_t)target->config->max_queued || queue_has_room(target);
@@ -93,7 +97,7 @@ bool leg_has_window(const struct request *request, const struct leg *leg) {
     return window == 0 || window > request->window_outgrown;
 }
 
-bool leg_rests_past_deadline(const struct request *request, const struct leg *leg) {
+bool leg_is_paused_past_deadline(const struct request *request, const struct leg *leg) {
     int64_t now_ns = engine_now_ns(leg->target->engine);
     int64_t pause_ns = pacer_pause_left_ns(&leg->target->pacer, now_ns);
     return pause_ns > 0 && time_after(now_ns, pause_ns) >= request->deadline_ns;
@@ -129,7 +133,7 @@ static void count_end(struct request *request, struct leg *leg, const struct fai
     struct provider *target = leg->target;
     struct stats *stats = &target->stats;
     int64_t now_ns = engine_now_ns(target->engine);
-    if (!failure) retry_budget_note_success(&target->budget, now_ns);
+    if (!failure) retry_budget_note_success(&target->retry_budget, now_ns);
     if (target == request->provider || !leg->is_active) return;
     target->active--;
     if (!failure)

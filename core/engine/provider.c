@@ -30,7 +30,7 @@ struct provider *provider_create(struct engine *engine, struct endpoint *endpoin
     provider->key_problem = endpoint->setup.key_problem;
     model_states_init(&provider->models, &config->breaker);
     pacer_init(&provider->pacer, &pacer_default);
-    retry_budget_init(&provider->budget, &config->retry_budget, engine_now_ns(engine));
+    retry_budget_init(&provider->retry_budget, &config->retry_budget, engine_now_ns(engine));
     quota_init(&provider->quota, &config->quota, engine_wall_ns(engine));
     stats_init(&provider->stats);
     timer_init(&provider->release_timer, queue_release_timer, provider);
@@ -54,7 +54,7 @@ void provider_change(struct provider *provider, struct endpoint *endpoint,
     const struct provider_config *config = endpoint->setup.config;
     bool has_moved = strcmp(provider->endpoint->base_url, endpoint->base_url) != 0;
     model_states_set_policy(&provider->models, &config->breaker);
-    provider->budget.policy = &config->retry_budget;
+    provider->retry_budget.policy = &config->retry_budget;
     quota_set_policy(&provider->quota, &config->quota, engine_wall_ns(provider->engine));
     provider->config = config;
     provider->key_problem = endpoint->setup.key_problem;

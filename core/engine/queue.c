@@ -1,6 +1,5 @@
 /* Who waits for a provider: the pacer says how many may ask, and how soon. */
 #include "core/engine/state.h"
-#include "core/policy/route.h"
 
 void queue_join(struct request *request, bool again) {
     struct provider *provider = request->leg->target;

@@ -20,7 +20,7 @@ bool report_request_status(const struct request *request, struct bytes *out);
 bool report_request_recovery(const struct request *request, struct bytes *out);
 bool report_request_error(const struct request *request, struct bytes *out);
 bool report_request_attempts(const struct request *request, struct bytes *out);
-/* The body that was sent, and the finished answer, as JSON with a newline. request_message: empty
+/* The body that was sent, and the finished answer, as JSON with a newline. The message is empty
  * until it ended. */
 bool report_request_body(const struct request *request, struct bytes *out);
 bool report_request_message(const struct request *request, struct bytes *out);

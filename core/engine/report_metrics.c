@@ -1,50 +1,10 @@
-/* The file metrics: Prometheus' text format, one family after the other. */
+/* The file metrics: what is counted, and under which name. */
 #include <malloc.h>
-#include <stdarg.h>
 #include <string.h>
 
+#include "core/engine/metric_text.h"
 #include "core/engine/report.h"
 #include "core/engine/state.h"
-
-struct family {
-    struct bytes *out;
-    const char *name;
-    bool ok; /* false once memory was short */
-};
-
-static struct family family(struct bytes *out, const char *name, const char *type,
-                            const char *help) {
-    struct family family = { out, name, true };
-    family.ok = bytes_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-    return family;
-}
-
-static void append_label_value(struct family *family, const char *value) {
-    for (; *value && family->ok; value++) {
-        if (*value == '\\' || *value == '"') family->ok = bytes_append_text(family->out, "\\");
-        if (*value == '\n')
-            family->ok = family->ok && bytes_append_text(family->out, "\\n");
-        else
-            family->ok = family->ok && bytes_append(family->out, value, 1);
-    }
-}
-
-// labels: pairs of name and value, NULL-ended.
-static void sample(struct family *family, const char *suffix, double value, ...) {
-    if (!family->ok) return;
-    family->ok = bytes_printf(family->out, "%s%s", family->name, suffix);
-    va_list labels;
-    va_start(labels, value);
-    const char *open = "{";
-    for (const char *label; family->ok && (label = va_arg(labels, const char *)); open = ",") {
-        family->ok = bytes_printf(family->out, "%s%s=\"", open, label);
-        append_label_value(family, va_arg(labels, const char *));
-        family->ok = family->ok && bytes_append_text(family->out, "\"");
-    }
-    va_end(labels);
-    if (open[0] == ',') family->ok = family->ok && bytes_append_text(family->out, "}");
-    family->ok = family->ok && bytes_printf(family->out, " %.17g\n", value);
-}
 
 #define EACH_PROVIDER(engine, provider)                                                            \
     for (size_t each = 0; each < (engine)->provider_count; each++)                                 \
@@ -52,14 +12,16 @@ static void sample(struct family *family, const char *suffix, double value, ...)
              provider && !provider->is_removed; provider = NULL)
 
 static bool requests(const struct engine *engine, struct bytes *out) {
-    struct family f = family(out, "askfs_requests_total", "counter", "Requests that ended.");
+    struct metric_family f =
+        metric_family(out, "askfs_requests_total", "counter", "Requests that ended.");
     EACH_PROVIDER(engine, provider) {
         const char *name = provider_name(provider);
         const struct stats *stats = &provider->stats;
-        sample(&f, "", (double)stats->requests_ok, "provider", name, "outcome", "ok", NULL);
-        sample(&f, "", (double)stats->requests_failed, "provider", name, "outcome", "failed", NULL);
-        sample(&f, "", (double)stats->requests_cancelled, "provider", name, "outcome", "cancelled",
-               NULL);
+        metric_sample(&f, "", (double)stats->requests_ok, "provider", name, "outcome", "ok", NULL);
+        metric_sample(&f, "", (double)stats->requests_failed, "provider", name, "outcome", "failed",
+                      NULL);
+        metric_sample(&f, "", (double)stats->requests_cancelled, "provider", name, "outcome",
+                      "cancelled", NULL);
     }
     return f.ok;
 }
@@ -67,19 +29,19 @@ static bool requests(const struct engine *engine, struct bytes *out) {
 // All classes from the first one on, at 0, too: Prometheus sees no increase from nothing to 1.
 static bool by_class(const struct engine *engine, struct bytes *out, const char *metric,
                      const char *help, size_t counts_offset, enum failure_class first) {
-    struct family f = family(out, metric, "counter", help);
+    struct metric_family f = metric_family(out, metric, "counter", help);
     EACH_PROVIDER(engine, provider) {
         const uint64_t *counts = (const uint64_t *)((const char *)&provider->stats + counts_offset);
         for (int class = first; class < FAILURE_CLASS_COUNT; class ++)
-            sample(&f, "", (double)counts[class], "provider", provider_name(provider),
-                   "error_class", failure_class_name(class), NULL);
+            metric_sample(&f, "", (double)counts[class], "provider", provider_name(provider),
+                          "error_class", failure_class_name(class), NULL);
     }
     return f.ok;
 }
 
 static bool retries(const struct engine *engine, struct bytes *out) {
-    struct family f =
-        family(out, "askfs_retries_total", "counter", "Retries by the attempt that had failed.");
+    struct metric_family f = metric_family(out, "askfs_retries_total", "counter",
+                                           "Retries by the attempt that had failed.");
     EACH_PROVIDER(engine, provider) {
         for (int class = 0; class < FAILURE_CLASS_COUNT; class ++) {
             for (int attempt = 1; attempt <= RETRY_ATTEMPTS_SHOWN; attempt++) {
@@ -87,8 +49,9 @@ static bool retries(const struct engine *engine, struct bytes *out) {
                 char number[8];
                 snprintf(number, sizeof(number), "%d", attempt);
                 if (count)
-                    sample(&f, "", (double)count, "provider", provider_name(provider),
-                           "error_class", failure_class_name(class), "attempt", number, NULL);
+                    metric_sample(&f, "", (double)count, "provider", provider_name(provider),
+                                  "error_class", failure_class_name(class), "attempt", number,
+                                  NULL);
             }
         }
     }
@@ -102,35 +65,36 @@ static bool retries(const struct engine *engine, struct bytes *out) {
              model = NULL)
 
 static bool breaker_state(const struct engine *engine, struct bytes *out) {
-    struct family f =
-        family(out, "askfs_breaker_state", "gauge", "1 for the state that the breaker is in.");
+    struct metric_family f = metric_family(out, "askfs_breaker_state", "gauge",
+                                           "1 for the state that the breaker is in.");
     EACH_MODEL(engine, provider, model) {
         enum breaker_state now = breaker_state_at(&model->breaker, engine_now_ns(engine));
         for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
-            sample(&f, "", now == (enum breaker_state)state, "provider", provider_name(provider),
-                   "model", model->model, "state", breaker_state_name(state), NULL);
+            metric_sample(&f, "", now == (enum breaker_state)state, "provider",
+                          provider_name(provider), "model", model->model, "state",
+                          breaker_state_name(state), NULL);
     }
     return f.ok;
 }
 
 static bool breaker_transitions(const struct engine *engine, struct bytes *out) {
-    struct family f = family(out, "askfs_breaker_transitions_total", "counter",
-                             "Changes of the breaker by the state entered.");
+    struct metric_family f = metric_family(out, "askfs_breaker_transitions_total", "counter",
+                                           "Changes of the breaker by the state entered.");
     EACH_PROVIDER(engine, provider) {
         for (int state = BREAKER_CLOSED; state <= BREAKER_HALF_OPEN; state++)
-            sample(&f, "", (double)provider->stats.breaker_transitions[state], "provider",
-                   provider_name(provider), "to", breaker_state_name(state), NULL);
+            metric_sample(&f, "", (double)provider->stats.breaker_transitions[state], "provider",
+                          provider_name(provider), "to", breaker_state_name(state), NULL);
     }
     return f.ok;
 }
 
 static bool reconnects(const struct engine *engine, struct bytes *out) {
-    struct family f = family(out, "askfs_reconnects_total", "counter",
-                             "Streams that broke and went on, by method.");
+    struct metric_family f = metric_family(out, "askfs_reconnects_total", "counter",
+                                           "Streams that broke and went on, by method.");
     EACH_PROVIDER(engine, provider) {
         for (int method = RECOVERY_RESTART; method < RECOVERY_METHOD_COUNT; method++)
-            sample(&f, "", (double)provider->stats.reconnects[method], "provider",
-                   provider_name(provider), "method", recovery_method_name(method), NULL);
+            metric_sample(&f, "", (double)provider->stats.reconnects[method], "provider",
+                          provider_name(provider), "method", recovery_method_name(method), NULL);
     }
     return f.ok;
 }
@@ -139,14 +103,12 @@ static double seams_refused(const struct provider *provider) {
     return (double)provider->stats.seams_refused;
 }
 
-static double budget_denials(const struct provider *provider) {
-    return (double)provider->stats.budget_denials;
+static double retries_denied(const struct provider *provider) {
+    return (double)provider->retry_budget.denied;
 }
 
 static double budget_left(const struct provider *provider) {
-    double max = provider->budget.policy->tokens_max;
-    if (max <= 0) return 1; // there is no budget
-    return retry_budget_tokens(&provider->budget, engine_now_ns(provider->engine)) / max;
+    return retry_budget_left_ratio(&provider->retry_budget, engine_now_ns(provider->engine));
 }
 
 static double error_ratio(const struct provider *provider) {
@@ -175,7 +137,7 @@ static const struct {
     { "askfs_seams_refused_total", "counter", "Continuations that did not fit what was delivered.",
       seams_refused },
     { "askfs_retry_budget_denials_total", "counter", "Retries that the retry budget did not allow.",
-      budget_denials },
+      retries_denied },
     { "askfs_retry_budget_left_ratio", "gauge", "Share of the retry budget that is left.",
       budget_left },
     { "askfs_error_ratio_5m", "gauge", "Failed share of the requests that ended in 5 minutes.",
@@ -189,89 +151,93 @@ static const struct {
 static bool numbers(const struct engine *engine, struct bytes *out) {
     bool ok = true;
     for (size_t i = 0; ok && i < sizeof(numbers_of) / sizeof(*numbers_of); i++) {
-        struct family f = family(out, numbers_of[i].name, numbers_of[i].type, numbers_of[i].help);
+        struct metric_family f =
+            metric_family(out, numbers_of[i].name, numbers_of[i].type, numbers_of[i].help);
         EACH_PROVIDER(engine, provider)
-        sample(&f, "", numbers_of[i].value(provider), "provider", provider_name(provider), NULL);
+        metric_sample(&f, "", numbers_of[i].value(provider), "provider", provider_name(provider),
+                      NULL);
         ok = f.ok;
     }
     return ok;
 }
 
 static bool provider_info(const struct engine *engine, struct bytes *out) {
-    struct family f = family(out, "askfs_provider_info", "gauge", "1 for each provider.");
+    struct metric_family f =
+        metric_family(out, "askfs_provider_info", "gauge", "1 for each provider.");
     EACH_PROVIDER(engine, provider)
-    sample(&f, "", 1, "provider", provider_name(provider), "type", provider->config->type->name,
-           NULL);
+    metric_sample(&f, "", 1, "provider", provider_name(provider), "type",
+                  provider->config->type->name, NULL);
     return f.ok;
 }
 
 static bool provider_states(const struct engine *engine, struct bytes *out) {
     static const char *const states[] = { "ok", "degraded", "rate_limited", "down", "no_key" };
-    struct family f =
-        family(out, "askfs_provider_state", "gauge", "1 for the state that the provider is in.");
+    struct metric_family f = metric_family(out, "askfs_provider_state", "gauge",
+                                           "1 for the state that the provider is in.");
     EACH_PROVIDER(engine, provider) {
         const char *now = provider_state_name(provider);
         for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
-            sample(&f, "", strcmp(now, states[i]) == 0, "provider", provider_name(provider),
-                   "state", states[i], NULL);
+            metric_sample(&f, "", strcmp(now, states[i]) == 0, "provider", provider_name(provider),
+                          "state", states[i], NULL);
     }
     return f.ok;
 }
 
 static bool raised(const struct engine *engine, struct bytes *out) {
-    struct family f = family(out, "askfs_alert_raised", "gauge",
-                             "1 while what the file alerts told has not ended.");
+    struct metric_family f = metric_family(out, "askfs_alert_raised", "gauge",
+                                           "1 while what the file alerts told has not ended.");
     EACH_PROVIDER(engine, provider) {
         for (int alert = 0; alert < ALERT_COUNT; alert++)
-            sample(&f, "", alerts_is_raised(&provider->alerts, alert), "provider",
-                   provider_name(provider), "alert", alert_name(alert), NULL);
+            metric_sample(&f, "", alerts_is_raised(&provider->alerts, alert), "provider",
+                          provider_name(provider), "alert", alert_name(alert), NULL);
     }
     return f.ok;
 }
 
 static bool budgets(const struct engine *engine, struct bytes *out) {
-    struct family f = family(out, "askfs_budget_spent_ratio", "gauge",
-                             "Spent share of the user's own budget of this period.");
+    struct metric_family f = metric_family(out, "askfs_budget_spent_ratio", "gauge",
+                                           "Spent share of the user's own budget of this period.");
     EACH_PROVIDER(engine, provider) {
         for (enum quota_kind kind = QUOTA_REQUESTS; kind < QUOTA_KINDS; kind++)
-            sample(&f, "", quota_spent_ratio(&provider->quota, kind, engine_wall_ns(engine)),
-                   "provider", provider_name(provider), "budget", quota_kind_name(kind), NULL);
+            metric_sample(&f, "", quota_spent_ratio(&provider->quota, kind, engine_wall_ns(engine)),
+                          "provider", provider_name(provider), "budget", quota_kind_name(kind),
+                          NULL);
     }
     return f.ok;
 }
 
 static bool tokens(const struct engine *engine, struct bytes *out) {
-    struct family f =
-        family(out, "askfs_tokens_total", "counter", "Tokens as the providers counted them.");
+    struct metric_family f = metric_family(out, "askfs_tokens_total", "counter",
+                                           "Tokens as the providers counted them.");
     EACH_PROVIDER(engine, provider) {
-        sample(&f, "", (double)provider->stats.input_tokens, "provider", provider_name(provider),
-               "direction", "in", NULL);
-        sample(&f, "", (double)provider->stats.output_tokens, "provider", provider_name(provider),
-               "direction", "out", NULL);
+        metric_sample(&f, "", (double)provider->stats.input_tokens, "provider",
+                      provider_name(provider), "direction", "in", NULL);
+        metric_sample(&f, "", (double)provider->stats.output_tokens, "provider",
+                      provider_name(provider), "direction", "out", NULL);
     }
     return f.ok;
 }
 
-static void histogram_samples(struct family *f, const struct histogram *histogram,
+static void histogram_samples(struct metric_family *f, const struct histogram *histogram,
                               const char *provider) {
     uint64_t count = 0;
     for (int i = 0; i <= HISTOGRAM_BOUNDS; i++) {
         char bound[32] = "+Inf";
         if (i < HISTOGRAM_BOUNDS) snprintf(bound, sizeof(bound), "%g", histogram->bounds_s[i]);
         count += histogram->counts[i];
-        sample(f, "_bucket", (double)count, "provider", provider, "le", bound, NULL);
+        metric_sample(f, "_bucket", (double)count, "provider", provider, "le", bound, NULL);
     }
-    sample(f, "_sum", histogram->sum_s, "provider", provider, NULL);
-    sample(f, "_count", (double)count, "provider", provider, NULL);
+    metric_sample(f, "_sum", histogram->sum_s, "provider", provider, NULL);
+    metric_sample(f, "_count", (double)count, "provider", provider, NULL);
 }
 
 static bool histograms(const struct engine *engine, struct bytes *out) {
-    struct family ttft = family(out, "askfs_ttft_seconds", "histogram",
-                                "From the start of an attempt to its first content.");
+    struct metric_family ttft = metric_family(out, "askfs_ttft_seconds", "histogram",
+                                              "From the start of an attempt to its first content.");
     EACH_PROVIDER(engine, provider)
     histogram_samples(&ttft, &provider->stats.ttft, provider_name(provider));
-    struct family gap = family(out, "askfs_inter_token_seconds", "histogram",
-                               "Between two arrivals of content in one answer.");
+    struct metric_family gap = metric_family(out, "askfs_inter_token_seconds", "histogram",
+                                             "Between two arrivals of content in one answer.");
     EACH_PROVIDER(engine, provider)
     histogram_samples(&gap, &provider->stats.inter_token, provider_name(provider));
     return ttft.ok && gap.ok;
@@ -279,8 +245,8 @@ static bool histograms(const struct engine *engine, struct bytes *out) {
 
 static bool one(struct bytes *out, const char *name, const char *type, const char *help,
                 double value) {
-    struct family f = family(out, name, type, help);
-    sample(&f, "", value, NULL);
+    struct metric_family f = metric_family(out, name, type, help);
+    metric_sample(&f, "", value, NULL);
     return f.ok;
 }
 

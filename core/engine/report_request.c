@@ -32,7 +32,7 @@ static const char *model_of(const struct request *request) {
 }
 
 static int64_t wait_left_ns(const struct request *request) {
-    int64_t now_ns = engine_now_ns(request->provider->engine);
+    int64_t now_ns = request_now_ns(request);
     if (request->in_queue) return pacer_hold_left_ns(&request->leg->target->pacer, now_ns);
     bool waits = request->state == REQUEST_RETRYING && request->retry_at_ns > now_ns;
     return waits ? request->retry_at_ns - now_ns : 0;
@@ -59,8 +59,7 @@ static bool lines_of_retry(const struct request *request, struct bytes *out) {
 bool report_request_status(const struct request *request, struct bytes *out) {
     const struct attempt *attempt = attempt_newest(request);
     struct usage usage = request_usage(request);
-    int64_t end_ns =
-        request->ended_ns >= 0 ? request->ended_ns : engine_now_ns(request->provider->engine);
+    int64_t end_ns = request->ended_ns >= 0 ? request->ended_ns : request_now_ns(request);
     return report_text(out, "id", request->id) &&
            report_text(out, "state", request_state_name(request->state)) &&
            report_text(out, "provider", provider_name(provider_of(request))) &&

@@ -174,7 +174,7 @@ void request_end(struct request *request, enum request_state state, const struct
     request->ended_ns = engine_now_ns(provider->engine);
     request_changed(request);
     if (!request->is_listing) tell_request_ended(request);
-    if (state != REQUEST_DONE) farewell_send(request);
+    if (state != REQUEST_DONE) upstream_cancel_send(request);
     if (!request->draining) attempt_abandon(request);
     bytes_finish(&request->body);
     answer_note_text_ended(request);
@@ -237,16 +237,16 @@ void request_tell_watchers(struct request *request) {
 
 // ---- what it is ----
 
+int64_t request_now_ns(const struct request *request) {
+    return engine_now_ns(request->provider->engine);
+}
+
 uint64_t request_serial(const struct request *request) {
     return request->serial;
 }
 
 const char *request_id(const struct request *request) {
     return request->id;
-}
-
-struct provider *request_provider(const struct request *request) {
-    return request->provider;
 }
 
 enum request_state request_state(const struct request *request) {
@@ -307,10 +307,6 @@ bool request_is_of_route(const struct request *request) {
 
 bool request_is_delivered(const struct request *request) {
     return request->given[REQUEST_RESPONSE] > 0;
-}
-
-int64_t request_started_wall_ns(const struct request *request) {
-    return request->started_wall_ns;
 }
 
 int64_t request_changed_wall_ns(const struct request *request) {

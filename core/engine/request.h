@@ -52,7 +52,6 @@ void request_cancel(struct request *request);
 /* Unique in this mount and never given again. */
 uint64_t request_serial(const struct request *request);
 const char *request_id(const struct request *request); /* a file name; sorts by time */
-struct provider *request_provider(const struct request *request);
 enum request_state request_state(const struct request *request);
 bool request_has_ended(const struct request *request);
 /* How it ended: class FAILURE_NONE while it runs and when it is done. */
@@ -69,7 +68,6 @@ enum request_text { REQUEST_RESPONSE, REQUEST_REASONING };
 struct slice request_read(struct request *request, enum request_text text, size_t offset,
                           size_t size);
 
-int64_t request_started_wall_ns(const struct request *request);
 /* When it last changed or ended; for mtime. */
 int64_t request_changed_wall_ns(const struct request *request);
 

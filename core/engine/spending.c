@@ -29,7 +29,8 @@ bool spending_allows(const struct provider *provider, int64_t delay_ns) {
     return quota_allows(&provider->quota, time_after(wall_of(provider), delay_ns), NULL);
 }
 
-int64_t spending_resets_in_ns(const struct provider *provider) {
+// TIME_NEVER: there is no limit.
+static int64_t resets_in_ns(const struct provider *provider) {
     int64_t wall_ns = wall_of(provider);
     int64_t resets_at_ns = quota_resets_at_ns(&provider->quota, wall_ns);
     return resets_at_ns == TIME_NEVER ? TIME_NEVER : resets_at_ns - wall_ns;
@@ -45,6 +46,6 @@ void spending_failure(const struct leg *leg, struct failure *failure_out) {
              leg->failure ? "not asked again after " : "nothing was sent",
              leg->failure ? failure_class_name(leg->failure->class) : "");
     failure_from_us(FAILURE_BUDGET, message, failure_out);
-    int64_t resets_in_ns = spending_resets_in_ns(target);
-    failure_out->retry_after_ns = resets_in_ns == TIME_NEVER ? -1 : resets_in_ns;
+    int64_t wait_ns = resets_in_ns(target);
+    failure_out->retry_after_ns = wait_ns == TIME_NEVER ? -1 : wait_ns;
 }

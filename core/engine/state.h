@@ -4,6 +4,7 @@
 #ifndef ASKFS_CORE_ENGINE_STATE_H
 #define ASKFS_CORE_ENGINE_STATE_H
 
+#include "core/base/random.h"
 #include "core/engine/endpoint.h"
 #include "core/engine/model_state.h"
 #include "core/engine/provider.h"
@@ -13,10 +14,10 @@
 #include "core/engine/stats.h"
 #include "core/events/events.h"
 #include "core/policy/alerts.h"
-#include "core/policy/budget.h"
 #include "core/policy/pacer.h"
 #include "core/policy/quota.h"
 #include "core/policy/recovery.h"
+#include "core/policy/retry_budget.h"
 #include "core/policy/route.h"
 #include "core/providers/wire.h"
 #include "core/stream/seam.h"
@@ -28,12 +29,13 @@ struct engine {
     size_t provider_count;
     size_t in_flight; /* transfers of prompts, of all providers */
     uint64_t serial_newest;
-    struct request *news;       /* changed since the last flush, newest first */
-    struct store_pool stores;   /* the memory of all answers */
-    struct gain gain;           /* scratch for every decoder */
-    struct bytes joined;        /* scratch for text that came through a seam */
-    struct farewell *farewells; /* cancels under way at providers, core/engine/farewell.c */
-    struct events *events;      /* NULL: no memory for them */
+    struct request *news;     /* changed since the last flush, newest first */
+    struct store_pool stores; /* the memory of all answers */
+    struct gain gain;         /* scratch for every decoder */
+    struct bytes joined;      /* scratch for text that came through a seam */
+    struct upstream_cancel
+        *upstream_cancels; /* cancels under way at providers, core/engine/upstream_cancel.c */
+    struct events *events; /* NULL: no memory for them */
     struct events *alerts;
     int64_t started_wall_ns;
 };
@@ -63,7 +65,7 @@ struct provider {
     struct settings *settings;
     struct model_states models;
     struct pacer pacer;
-    struct retry_budget budget;
+    struct retry_budget retry_budget;
     struct quota quota;         /* the user's own budget */
     struct fault_rules *faults; /* NULL: none were ever asked for */
     struct alerts alerts;
@@ -260,7 +262,7 @@ void queue_leave_flight(struct provider *provider);
 /* Lets requests go on as far as pacer and queue_has_room allow. */
 void queue_release(struct provider *provider);
 void queue_release_timer(void *owner);
-/* The key rests for longer: each request that waits here hears of it. */
+/* The key is paused for longer: each request that waits here hears of it. */
 void queue_disperse(struct provider *provider);
 
 /* leg.c */
@@ -273,12 +275,13 @@ bool leg_would_be_admitted(const struct leg *leg, int64_t now_ns);
 bool leg_has_room(const struct leg *leg); /* for one more that waits or runs */
 /* What was too long for one provider is asked only of a larger one, or one that nobody knows. */
 bool leg_has_window(const struct request *request, const struct leg *leg);
-/* Does the key of this provider rest for longer than the request has time? */
-bool leg_rests_past_deadline(const struct request *request, const struct leg *leg);
+/* Is the key of this provider paused for longer than the request has time? */
+bool leg_is_paused_past_deadline(const struct request *request, const struct leg *leg);
 /* May another attempt be paid after this delay? To take up a response where it broke off is free.
  */
 bool leg_has_budget(const struct request *request, const struct leg *leg, int64_t delay_ns);
 const struct retry_policy *leg_retry_policy(const struct leg *leg);
+const struct timeouts *leg_timeouts(const struct leg *leg);
 /* The request goes elsewhere, or ends: tells the breaker and the statistics. failure NULL: it was
  * answered here. is_neutral: it was stopped, which says nothing about the provider. */
 void leg_leave(struct request *request, struct leg *leg, const struct failure *failure,
@@ -298,7 +301,7 @@ bool method_is_refused(const struct request *request, const struct failure *fail
 /* admission.c: from the prompt, or from a wait, to the next attempt */
 void admission_begin(struct request *request);
 void admission_go_on(struct request *request); /* its turn in the queue has come */
-/* It waits in a queue whose key rests for longer now: another may be better, or none. */
+/* It waits in a queue whose key is paused for longer now: another may be better, or none. */
 void admission_wait_is_longer(struct request *request);
 /* Who of a route is asked next; see route_choose. */
 struct route_choice admission_choose(const struct request *request, const struct failure *failed,
@@ -315,6 +318,7 @@ void course_note_cause(struct request *request, const struct failure *failure);
 void course_set_method(struct request *request, bool broke);
 
 /* request.c */
+int64_t request_now_ns(const struct request *request); /* by the engine's clock */
 struct request *request_create(struct provider *provider);
 void request_changed(struct request *request); /* watchers will hear of it */
 void request_tell_watchers(struct request *request);
@@ -336,10 +340,21 @@ struct attempt *attempt_newest(const struct request *request); /* NULL: none */
 void attempt_close(struct request *request, const struct failure *failure);
 /* The JSON that an attempt sends. */
 bool attempt_write_body(const struct request *request, struct bytes *out);
-void attempt_phase_timer(void *owner);
-void attempt_watch(struct request *request, enum phase phase, int64_t from_ns, int64_t limit_ns);
+void attempt_forget_transfer(struct request *request); /* it is over, or was cancelled */
+
+/* attempt_phase.c: how long each phase of an attempt may take */
+/* limit_ns 0: as long as it likes. */
+void attempt_phase_begin(struct request *request, enum phase phase, int64_t from_ns,
+                         int64_t limit_ns);
 /* The same for the phases of a stream, whose limits move with what comes. */
-void attempt_watch_stream(struct request *request, enum phase phase);
+void attempt_phase_begin_stream(struct request *request, enum phase phase);
+void attempt_phase_stop(struct request *request); /* nothing is waited for */
+void attempt_phase_timer(void *owner);
+
+/* attempt_reply.c: what comes back in an attempt */
+extern const struct transfer_events attempt_reply_events; /* the owner is the request */
+void attempt_reply_begin(struct request *request); /* what came in an earlier one is forgotten */
+void attempt_reply_judge(struct request *request); /* it is no answer: which failure is it? */
 
 /* spending.c: the user's own budget of a provider */
 /* An attempt that may cost was sent; each attempt has ended, and its usage is known. */
@@ -347,7 +362,6 @@ void spending_note_sent(struct attempt *attempt);
 void spending_note_ended(struct attempt *attempt, enum billed billed);
 /* May an attempt that costs be sent after this delay? */
 bool spending_allows(const struct provider *provider, int64_t delay_ns);
-int64_t spending_resets_in_ns(const struct provider *provider); /* TIME_NEVER: no limit */
 /* What a request fails with when its leg's budget is spent. */
 void spending_failure(const struct leg *leg, struct failure *failure_out);
 
@@ -378,10 +392,10 @@ void tell_breaker(struct provider *provider, const struct model_state *model,
                   enum breaker_state from, const char *said);
 void tell_alert_timer(void *owner);
 
-/* farewell.c */
+/* upstream_cancel.c */
 /* Stops the response that goes on at the provider without a connection, if there is one. */
-void farewell_send(struct request *request);
-void farewells_end(struct engine *engine);
+void upstream_cancel_send(struct request *request);
+void upstream_cancels_end(struct engine *engine);
 
 /* listing.c */
 void listing_ended(struct request *request); /* its reply is whole: read it */

@@ -29,13 +29,6 @@ void histogram_note(struct histogram *histogram, int64_t duration_ns) {
     histogram->sum_s += seconds;
 }
 
-uint64_t histogram_count(const struct histogram *histogram) {
-    uint64_t count = 0;
-    for (int i = 0; i <= HISTOGRAM_BOUNDS; i++)
-        count += histogram->counts[i];
-    return count;
-}
-
 void recent_note(struct recent *recent, int64_t duration_ns) {
     recent->values_ms[recent->noted++ % RECENT_KEPT] = (float)((double)duration_ns / 1e6);
 }

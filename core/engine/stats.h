@@ -19,7 +19,6 @@ struct histogram {
 };
 
 void histogram_note(struct histogram *histogram, int64_t duration_ns);
-uint64_t histogram_count(const struct histogram *histogram);
 
 /* The newest values, for quantiles. */
 struct recent {
@@ -56,7 +55,6 @@ struct stats {
     uint64_t reconnects_total;
     uint64_t reconnects[RECOVERY_METHOD_COUNT];
     uint64_t seams_refused;
-    uint64_t budget_denials;
     uint64_t breaker_transitions[3]; /* by the state that was entered */
     uint64_t input_tokens;
     uint64_t output_tokens;

@@ -24,12 +24,6 @@ static int64_t wall_of(const struct request *request) {
 
 // ---- alerts ----
 
-// The share that is left of it; a provider without a budget has all of it.
-static double budget_left(const struct retry_budget *budget, int64_t now_ns) {
-    double max = budget->policy->tokens_max;
-    return max > 0 ? retry_budget_tokens(budget, now_ns) / max : 1;
-}
-
 static void tell_alert(struct provider *provider, bool has_changed,
                        const struct alert_change *change) {
     struct engine *engine = provider->engine;
@@ -48,7 +42,7 @@ static void look_at_rates(struct provider *provider) {
     uint64_t ended;
     double rate = error_rate_read(&provider->stats.error_rate, now_ns, &ended);
     tell_alert(provider, alerts_note_error_rate(&provider->alerts, rate, ended, &change), &change);
-    double left = budget_left(&provider->budget, now_ns);
+    double left = retry_budget_left_ratio(&provider->retry_budget, now_ns);
     tell_alert(provider, alerts_note_retry_budget(&provider->alerts, false, left, &change),
                &change);
     tell_spending(provider);
@@ -126,7 +120,7 @@ void tell_budget_denied(const struct request *request) {
     struct provider *target = request->leg->target;
     struct event_subject subject = subject_of(request);
     struct alert_change change;
-    double left = budget_left(&target->budget, engine_now_ns(target->engine));
+    double left = retry_budget_left_ratio(&target->retry_budget, engine_now_ns(target->engine));
     event_budget_denied(events_of(request), wall_of(request), &subject, "retry", left);
     tell_alert(target, alerts_note_retry_budget(&target->alerts, true, left, &change), &change);
 }

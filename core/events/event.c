@@ -179,10 +179,6 @@ void event_ms(struct event *event, const char *key, int64_t duration_ns) {
         write(event, ",\"%s\":%.1f", key, (double)duration_ns / (double)TIME_MS);
 }
 
-void event_flag(struct event *event, const char *key, bool value) {
-    write(event, ",\"%s\":%s", key, value ? "true" : "false");
-}
-
 void event_time(struct event *event, const char *key, int64_t wall_ns) {
     char text[TIME_TEXT_SIZE];
     if (wall_ns < 0) {

@@ -45,8 +45,7 @@ void event_slice(struct event *event, const char *key, struct slice value);
 void event_count(struct event *event, const char *key, int64_t value);    /* negative: null */
 void event_number(struct event *event, const char *key, double value);    /* not finite: null */
 void event_ms(struct event *event, const char *key, int64_t duration_ns); /* negative: null */
-void event_flag(struct event *event, const char *key, bool value);
-void event_time(struct event *event, const char *key, int64_t wall_ns); /* negative: null */
+void event_time(struct event *event, const char *key, int64_t wall_ns);   /* negative: null */
 
 /* The line is done: it goes to the journal. */
 void event_end(struct event *event);

@@ -13,8 +13,7 @@ struct events {
     size_t lines;
     size_t lines_max;
     size_t bytes_max;
-    uint64_t lost;
-    uint64_t lost_untold;
+    uint64_t lost; // and not yet told
     int64_t changed_wall_ns;
     bool has_news;
     struct events_watcher *watchers;
@@ -82,11 +81,11 @@ static void add(struct events *events, struct slice line) {
 }
 
 static void tell_loss(struct events *events, int64_t wall_ns) {
-    if (events->lost_untold == 0) return;
+    if (events->lost == 0) return;
     struct event event;
     event_begin(&event, events, wall_ns, "events_lost");
-    event_count(&event, "count", (int64_t)events->lost_untold);
-    events->lost_untold = 0;
+    event_count(&event, "count", (int64_t)events->lost);
+    events->lost = 0;
     add(events, event_close(&event));
 }
 
@@ -98,16 +97,11 @@ void events_append(struct events *events, int64_t wall_ns, struct slice line) {
     // Before anything is forgotten for it; and for the line about what was lost.
     if (!bytes_reserve(&events->text, 2 * EVENT_LINE_MAX)) {
         events->lost++;
-        events->lost_untold++;
         return;
     }
     tell_loss(events, wall_ns);
     add(events, line);
     events->changed_wall_ns = wall_ns;
-}
-
-uint64_t events_lost(const struct events *events) {
-    return events ? events->lost : 0;
 }
 
 // ---- reading ----

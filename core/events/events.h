@@ -11,7 +11,6 @@
 #ifndef ASKFS_CORE_EVENTS_EVENTS_H
 #define ASKFS_CORE_EVENTS_EVENTS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +28,6 @@ void events_destroy(struct events *events); /* nobody watches; accepts NULL */
  * and the next line that is kept stands behind one that tells how many were: {"at", "event":
  * "events_lost", "count"}. */
 void events_append(struct events *events, int64_t wall_ns, struct slice line);
-uint64_t events_lost(const struct events *events); /* in all */
 
 uint64_t events_start(const struct events *events); /* of the oldest line kept */
 uint64_t events_end(const struct events *events);

@@ -2,13 +2,11 @@
 
 #include <assert.h>
 #include <curl/curl.h>
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/base/text.h"
+#include "core/io/http_result.h"
+#include "core/io/http_sockets.h"
 
 enum {
     HEADERS_MAX = 128,
@@ -28,20 +26,15 @@ struct transfer {
     CURL *easy;
     const struct transfer_events *events; // NULL: cancelled
     void *owner;
-    bool was_sent;            // over a connection, or is about to be
-    bool is_twice;            // curl wanted to send it once more
+    struct http_sending sending;
     struct curl_slist *lines; // an array; its texts are the request's
     struct bytes headers;     // of the reply, raw lines; given back once told
     bool headers_told;
     bool added;
-    char error[CURL_ERROR_SIZE];
 };
-
-struct socket_watch;
 
 struct http {
     struct transport transport; // first: a transport is an http
-    struct loop *loop;
     struct timers *timers;
     struct clock *clock;
     struct timer timer;
@@ -52,8 +45,7 @@ struct http {
     size_t transfer_count;
     CURL *kept[HANDLES_KEPT];
     int kept_count;
-    struct socket_watch **sockets; // by descriptor
-    size_t socket_count;
+    struct http_sockets sockets;
 };
 
 // ---- easy handles ----
@@ -136,89 +128,21 @@ static size_t on_body(char *data, size_t size, size_t count, void *owner) {
 static int on_connected(void *owner, char *remote, char *local, int remote_port, int local_port) {
     struct transfer *transfer = owner;
     if (!transfer->events) return CURL_PREREQFUNC_ABORT;
-    transfer->is_twice = transfer->was_sent;
-    if (transfer->is_twice) return CURL_PREREQFUNC_ABORT;
-    transfer->was_sent = true;
+    transfer->sending.is_twice = transfer->sending.was_sent;
+    if (transfer->sending.is_twice) return CURL_PREREQFUNC_ABORT;
+    transfer->sending.was_sent = true;
     transfer->events->connected(transfer->owner);
     return transfer->events ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 // ---- how it ended ----
 
-static enum transport_end refused_or(long os_error) {
-    if (os_error == ENETUNREACH || os_error == EHOSTUNREACH || os_error == EADDRNOTAVAIL)
-        return TRANSPORT_UNREACHABLE;
-    return os_error == ETIMEDOUT ? TRANSPORT_CONNECT_TIMEOUT : TRANSPORT_REFUSED;
-}
-
-static const struct {
-    CURLcode code;
-    enum transport_end end;
-} ends[] = {
-    { CURLE_OK, TRANSPORT_OK },
-    { CURLE_COULDNT_RESOLVE_HOST, TRANSPORT_RESOLVE },
-    { CURLE_COULDNT_RESOLVE_PROXY, TRANSPORT_RESOLVE_PROXY },
-    { CURLE_SSL_CONNECT_ERROR, TRANSPORT_TLS_HANDSHAKE },
-    { CURLE_PEER_FAILED_VERIFICATION, TRANSPORT_CERTIFICATE },
-    { CURLE_SSL_ISSUER_ERROR, TRANSPORT_CERTIFICATE },
-    { CURLE_SSL_CACERT_BADFILE, TRANSPORT_CA_FILE },
-    { CURLE_URL_MALFORMAT, TRANSPORT_BAD_URL },
-    { CURLE_UNSUPPORTED_PROTOCOL, TRANSPORT_BAD_URL },
-    { CURLE_GOT_NOTHING, TRANSPORT_EMPTY_REPLY },
-    { CURLE_SEND_ERROR, TRANSPORT_SEND },
-    { CURLE_RECV_ERROR, TRANSPORT_RECEIVE },
-    { CURLE_PARTIAL_FILE, TRANSPORT_PARTIAL },
-    { CURLE_HTTP2_STREAM, TRANSPORT_HTTP2_STREAM },
-    { CURLE_HTTP2, TRANSPORT_HTTP2 },
-    { CURLE_WEIRD_SERVER_REPLY, TRANSPORT_NOT_HTTP },
-    { CURLE_BAD_CONTENT_ENCODING, TRANSPORT_BAD_ENCODING },
-    { CURLE_OUT_OF_MEMORY, TRANSPORT_NO_MEMORY },
-    { CURLE_WRITE_ERROR, TRANSPORT_ABORTED },
-    { CURLE_ABORTED_BY_CALLBACK, TRANSPORT_ABORTED },
-    { CURLE_OPERATION_TIMEDOUT, TRANSPORT_CONNECT_TIMEOUT },
-};
-
-static enum transport_end end_of(struct transfer *transfer, CURLcode code) {
-    long os_error = 0;
-    if (transfer->is_twice) return TRANSPORT_EMPTY_REPLY;
-    if (code == CURLE_COULDNT_CONNECT) {
-        curl_easy_getinfo(transfer->easy, CURLINFO_OS_ERRNO, &os_error);
-        return refused_or(os_error);
-    }
-    // Curl's word for a scheme it does not know, and for a reply without a status line.
-    if (code == CURLE_UNSUPPORTED_PROTOCOL && transfer->was_sent) return TRANSPORT_NOT_HTTP;
-    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-        if (ends[i].code == code) return ends[i].end;
-    return TRANSPORT_OTHER;
-}
-
-static struct transfer_result result_of(struct transfer *transfer, CURLcode code) {
-    struct transfer_result result = { .end = end_of(transfer, code), .connect_ns = -1 };
-    long connections = 0;
-    curl_off_t connect_us = 0;
-    curl_off_t secured_us = 0;
-    curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connections);
-    curl_easy_getinfo(transfer->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
-    curl_easy_getinfo(transfer->easy, CURLINFO_APPCONNECT_TIME_T, &secured_us);
-    result.reused_connection = transfer->was_sent && (connections == 0 || transfer->is_twice);
-    if (secured_us > connect_us) connect_us = secured_us;
-    if (result.reused_connection)
-        result.connect_ns = 0;
-    else if (connect_us > 0)
-        result.connect_ns = connect_us * 1000;
-    if (code != CURLE_OK) {
-        const char *words = transfer->error[0] ? transfer->error : curl_easy_strerror(code);
-        if (transfer->is_twice) words = "a kept connection was closed before the reply";
-        text_printable(result.detail, sizeof(result.detail), slice_of(words));
-    }
-    return result;
-}
-
 // A proxy that refuses to pass a request on answers it: curl keeps that reply to itself.
 static void tell_refusal_of_proxy(struct transfer *transfer, const struct transfer_result *result) {
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-    if (transfer->headers_told || transfer->was_sent || status < 400 || status > 499) return;
+    if (transfer->headers_told || transfer->sending.was_sent || status < 400 || status > 499)
+        return;
     transfer->http->inside++; // the owner may cancel
     tell_headers(transfer, status);
     if (transfer->events) transfer->events->body(transfer->owner, slice_of(result->detail));
@@ -234,7 +158,7 @@ static void take_finished(struct http *http) {
         struct transfer *transfer = NULL;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         if (!transfer->events) continue; // cancelled: in the list of the dead
-        struct transfer_result result = result_of(transfer, code);
+        struct transfer_result result = http_result(transfer->easy, code, &transfer->sending);
         if (code != CURLE_OK) tell_refusal_of_proxy(transfer, &result);
         if (!transfer->events) continue;
         const struct transfer_events *events = transfer->events;
@@ -265,83 +189,14 @@ static void settle(struct http *http) {
     }
 }
 
-static void act(struct http *http, curl_socket_t socket, int events) {
+static void act(void *owner, curl_socket_t socket, int events) {
+    struct http *http = owner;
     int running;
     http->inside++;
     curl_multi_socket_action(http->multi, socket, events, &running);
     http->inside--;
     take_finished(http);
     settle(http);
-}
-
-/* A socket of curl's. Between two requests over a kept connection curl does not want to hear of it;
- * it stays watched all the same until something comes, because setting it up again costs more. */
-struct socket_watch {
-    struct http *http;
-    curl_socket_t socket;
-    struct watch *watch;
-    bool is_wanted;
-    int events; /* what it is watched for, CURL_POLL_ */
-};
-
-static void on_socket(void *owner, bool readable, bool writable) {
-    struct socket_watch *watched = owner;
-    if (!watched->is_wanted) {
-        watch_for(watched->watch, false, false);
-        watched->events = 0;
-        return;
-    }
-    act(watched->http, watched->socket,
-        (readable ? CURL_CSELECT_IN : 0) | (writable ? CURL_CSELECT_OUT : 0));
-}
-
-static bool has_room_for(struct http *http, size_t socket) {
-    if (socket < http->socket_count) return true;
-    size_t count = socket < 64 ? 64 : socket * 2;
-    struct socket_watch **grown = realloc(http->sockets, count * sizeof(struct socket_watch *));
-    if (!grown) return false;
-    memset(grown + http->socket_count, 0, (count - http->socket_count) * sizeof(*grown));
-    http->sockets = grown;
-    http->socket_count = count;
-    return true;
-}
-
-static struct socket_watch *socket_of(struct http *http, curl_socket_t socket) {
-    if (!has_room_for(http, (size_t)socket)) return NULL;
-    struct socket_watch **place = &http->sockets[socket];
-    if (*place) return *place;
-    struct socket_watch *watched = calloc(1, sizeof(*watched));
-    if (!watched) return NULL;
-    watched->http = http;
-    watched->socket = socket;
-    watched->watch = loop_watch(http->loop, socket, on_socket, watched);
-    if (watched->watch) return *place = watched;
-    free(watched);
-    return NULL;
-}
-
-static void forget_socket(struct http *http, curl_socket_t socket) {
-    if ((size_t)socket >= http->socket_count || !http->sockets[socket]) return;
-    watch_end(http->sockets[socket]->watch);
-    free(http->sockets[socket]);
-    http->sockets[socket] = NULL;
-}
-
-static int watch_socket(CURL *easy, curl_socket_t socket, int what, void *owner, void *known) {
-    struct http *http = owner;
-    (void)known;
-    struct socket_watch *watched = socket_of(http, socket);
-    if (!watched) return -1;
-    watched->is_wanted = what != CURL_POLL_REMOVE;
-    if (!watched->is_wanted || watched->events == what) return 0;
-    watched->events = what;
-    watch_for(watched->watch, what & CURL_POLL_IN, what & CURL_POLL_OUT);
-    return 0;
-}
-
-static int close_socket(void *owner, curl_socket_t socket) {
-    forget_socket(owner, socket);
-    return close(socket);
 }
 
 static int set_timer(CURLM *multi, long timeout_ms, void *owner) {
@@ -396,9 +251,9 @@ static void set_options(struct transfer *transfer, const struct transfer_request
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->lines);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, read_buffer_bytes(transfer->http));
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer->http);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, http_sockets_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &transfer->http->sockets);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->sending.error);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -474,14 +329,14 @@ struct http *http_create(struct loop *loop, struct timers *timers, struct clock 
     if (!http) goto end_curl;
     if (!timers_reserve(timers, 1)) goto free_http;
     http->transport = (struct transport){ .start = start, .cancel = cancel };
-    http->loop = loop;
     http->timers = timers;
     http->clock = clock;
     timer_init(&http->timer, on_timer, http);
+    http_sockets_init(&http->sockets, loop, act, http);
     http->multi = curl_multi_init();
     if (!http->multi) goto release_timer;
-    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, http_sockets_watch);
+    curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, &http->sockets);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_KEPT);
@@ -506,9 +361,7 @@ void http_destroy(struct http *http) {
     while (http->kept_count)
         curl_easy_cleanup(http->kept[--http->kept_count]);
     curl_multi_cleanup(http->multi);
-    for (size_t i = 0; i < http->socket_count; i++)
-        forget_socket(http, (curl_socket_t)i);
-    free(http->sockets);
+    http_sockets_finish(&http->sockets);
     timer_disarm(http->timers, &http->timer);
     timers_release(http->timers, 1);
     free(http);

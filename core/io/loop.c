@@ -1,6 +1,5 @@
 #include "core/io/loop.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <time.h>
 #include <uv.h>

@@ -54,13 +54,6 @@ bool alerts_is_raised(const struct alerts *alerts, enum alert alert) {
     return alerts->is_raised[alert];
 }
 
-size_t alerts_raised(const struct alerts *alerts) {
-    size_t count = 0;
-    for (int alert = 0; alert < ALERT_COUNT; alert++)
-        count += alerts->is_raised[alert];
-    return count;
-}
-
 /* What an alert is told. Both crossed at once cannot be: its thresholds are apart. */
 struct reading {
     double value;

@@ -59,7 +59,6 @@ struct alert_change {
 
 void alerts_init(struct alerts *alerts, const struct alert_limits *limits);
 bool alerts_is_raised(const struct alerts *alerts, enum alert alert);
-size_t alerts_raised(const struct alerts *alerts); /* how many */
 
 /* Each says what is now. True: an alert was raised or ended, and *change_out is filled. */
 

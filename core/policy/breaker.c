@@ -264,7 +264,7 @@ bool breaker_command(struct breaker *breaker, enum breaker_command command, int6
         close_by_hand(breaker, false, now_ns);
         break;
     case BREAKER_AUTO:
-        // What was opened by hand is tried at once: nothing says that it must rest.
+        // What was opened by hand is tried at once: nothing says that it must wait.
         if (breaker->forced && before == BREAKER_OPEN) breaker->retry_at_ns = now_ns;
         breaker->forced = false;
         break;

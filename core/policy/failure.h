@@ -80,8 +80,7 @@ struct header {
     struct slice value;
 };
 
-/* How a transfer ended below HTTP. engine/transport fills it; the HTTP library is named nowhere
- * else. */
+/* How a transfer ended below HTTP, in our words: core/io/http_result.c has them from libcurl's. */
 enum transport_end {
     TRANSPORT_OK,      /* framing ended properly; says nothing about the answer */
     TRANSPORT_RESOLVE, /* host name */
@@ -144,13 +143,13 @@ struct failed_reply {
 /* Each fills *failure_out wholly. */
 void failure_from_reply(const struct failed_reply *reply, struct failure *failure_out);
 /* got_bytes: body bytes of a 200 had arrived, so the stream was cut rather than never begun.
- * reused: the connection had served an earlier request. detail: the library's words, may be "". */
+ * detail: the library's words, may be "". */
 void failure_from_transport(enum transport_end end, bool got_bytes, const char *detail,
                             struct failure *failure_out);
 void failure_from_timer(enum timer_end timer, int64_t limit_ns, struct failure *failure_out);
 /* said: finish reason, or the first bytes of what came instead of a stream. */
 void failure_from_stream(enum stream_end end, struct slice said, struct failure *failure_out);
-/* Our own refusals: breaker_open, budget, cancelled, internal. */
+/* What we refuse, or give up, ourselves. */
 void failure_from_us(enum failure_class class, const char *message, struct failure *failure_out);
 
 /* Stars over the secret wherever the provider echoed it. What merely looks like a key is hidden by

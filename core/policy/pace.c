@@ -120,19 +120,19 @@ static bool is_lone(const struct pace *pace) {
 
 // After a 429 and its pause a limit has hardly anything saved up: at twice its pace it is met again
 // soon. Strays come no sooner than before.
-static bool begin_trial(struct pace *pace, double per_s, int64_t now_ns, int64_t rests_until_ns) {
+static bool begin_trial(struct pace *pace, double per_s, int64_t now_ns, int64_t paused_until_ns) {
     pace->lone_in_row = is_lone(pace) ? pace->lone_in_row + 1 : 0;
     if (pace->lone_in_row < pace->trial_after || pace->cap > 0) return false;
     double vain = trial_in_vain / fmax(per_s * pace->latency_ns / 1e9, 1e-9);
     double speed = fmin(trial_speed, 1 + vain);
     if (speed < trial_speed_least) return false;
-    double saved = per_s * (seconds_between(now_ns, rests_until_ns) + 0.5);
+    double saved = per_s * (seconds_between(now_ns, paused_until_ns) + 0.5);
     double needed = fmax(trial_least, speed / (speed - 1) * saved + 4);
     pace->lone_in_row = 0;
     pace->tried_from = per_s;
     pace->trial_passes = pace->accepted + (int64_t)needed;
     pace->per_s = pace->ceiling = speed * per_s;
-    pace->grown_ns = rests_until_ns;
+    pace->grown_ns = paused_until_ns;
     return true;
 }
 
@@ -185,13 +185,13 @@ void pace_note_turned_away(struct pace *pace) {
 
 // ---- limits ----
 
-static void lower(struct pace *pace, double per_s, int64_t now_ns, int64_t rests_until_ns) {
+static void lower(struct pace *pace, double per_s, int64_t now_ns, int64_t paused_until_ns) {
     pace->ceiling = find_ceiling(pace, per_s, now_ns);
     pace->per_s = below * pace->ceiling;
-    pace->grown_ns = rests_until_ns;
+    pace->grown_ns = paused_until_ns;
 }
 
-void pace_note_limit(struct pace *pace, int64_t sent_ns, int64_t now_ns, int64_t rests_until_ns) {
+void pace_note_limit(struct pace *pace, int64_t sent_ns, int64_t now_ns, int64_t paused_until_ns) {
     double per_s = pace_at(pace, sent_ns);
     int64_t drained_ns = pace->marked_ns + (int64_t)fmax(pace->latency_ns, 0.5e9);
     if (pace->has_strays) {
@@ -203,12 +203,12 @@ void pace_note_limit(struct pace *pace, int64_t sent_ns, int64_t now_ns, int64_t
     if (pace->tried_from > 0) {
         per_s = pace->tried_from;
         end_trial_badly(pace);
-        lower(pace, per_s, now_ns, rests_until_ns);
+        lower(pace, per_s, now_ns, paused_until_ns);
     } else if (per_s > 0 && is_stray(pace, per_s)) {
         pace->has_strays = true;
         pace->per_s = pace->ceiling = 0;
-    } else if (per_s > 0 && !begin_trial(pace, per_s, now_ns, rests_until_ns)) {
-        lower(pace, per_s, now_ns, rests_until_ns);
+    } else if (per_s > 0 && !begin_trial(pace, per_s, now_ns, paused_until_ns)) {
+        lower(pace, per_s, now_ns, paused_until_ns);
     }
     mark(pace, now_ns);
 }

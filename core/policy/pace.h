@@ -62,8 +62,9 @@ double pace_at(const struct pace *pace, int64_t now_ns);
 void pace_note_accepted(struct pace *pace, int64_t sent_ns, int64_t now_ns);
 /* Any 429. */
 void pace_note_turned_away(struct pace *pace);
-/* A 429 that is not of the same burst as the one before. rests_until_ns: nothing is sent before. */
-void pace_note_limit(struct pace *pace, int64_t sent_ns, int64_t now_ns, int64_t rests_until_ns);
+/* A 429 that is not of the same burst as the one before. paused_until_ns: nothing is sent before.
+ */
+void pace_note_limit(struct pace *pace, int64_t sent_ns, int64_t now_ns, int64_t paused_until_ns);
 /* Did headers tell one, or was anything accepted in the minute before? */
 bool pace_can_be_found(const struct pace *pace, int64_t met_ns);
 /* The first pace, after a limit was met at met_ns; none where nothing was accepted in the minute

@@ -108,14 +108,14 @@ static void find_pace(struct pacer *pacer, int64_t now_ns) {
 
 static void settle(struct pacer *pacer, int64_t now_ns) {
     const struct pacer_policy *policy = pacer->policy;
-    bool rests = now_ns < pacer->pause_until_ns;
-    if (pacer->limited_ns >= 0 && !rests && now_ns - pacer->felt_ns > policy->forget_ns) {
+    bool is_paused = now_ns < pacer->pause_until_ns;
+    if (pacer->limited_ns >= 0 && !is_paused && now_ns - pacer->felt_ns > policy->forget_ns) {
         pace_forget(&pacer->pace);
         pacer->limited_ns = -1;
         pacer->limited_in_row = 0;
         start_window(pacer, policy->window_first);
     }
-    bool may_go_on = pacer->limited_ns >= 0 && !rests && !pacer->is_blind;
+    bool may_go_on = pacer->limited_ns >= 0 && !is_paused && !pacer->is_blind;
     if (may_go_on && !is_paced(pacer) && !pacer->pace.has_strays) find_pace(pacer, now_ns);
     if (pacer->tight_ns >= 0 && pacer->window < policy->window_patient_max &&
         now_ns - pacer->tight_ns >= policy->patience_ns) {

@@ -1,6 +1,6 @@
 /*
  * quota: the user's own budget for a provider: how many requests, tokens and how much money in a
- * period. Pure. (core/policy/budget.h is another one: that of retries.)
+ * period. Pure. (That of retries is in retry_budget.h.)
  *
  * Periods are aligned to Unix time: one of 86400 seconds is a day in UTC. What an attempt cost is
  * known when it has ended, and counted in the period in which it does. Until then it holds one

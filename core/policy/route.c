@@ -1,6 +1,7 @@
 #include "core/policy/route.h"
 
-bool route_ends(const struct failure *failure) {
+// Would every other provider say the same?
+static bool is_final(const struct failure *failure) {
     switch (failure->class) {
     case FAILURE_VALIDATION:
     case FAILURE_CONTENT_FILTER:
@@ -74,7 +75,7 @@ struct route_choice route_choose(const struct route_member *members, size_t coun
                                  const struct retry_decision *same, int64_t patience_ns,
                                  int64_t wait_max_ns) {
     if (!failed) return best_of(members, count, (size_t)NOBODY, patience_ns, wait_max_ns);
-    if (route_ends(failed)) return (struct route_choice){ false, 0, false };
+    if (is_final(failed)) return (struct route_choice){ false, 0, false };
     const struct route_member *last = &members[asked_last];
     bool may_ask_again = last->usable && last->admits && same->verdict == RETRY_AGAIN;
     if (may_ask_again && !last->silent && same->delay_ns <= patience_ns)

@@ -2,7 +2,7 @@
  * route: which provider of a route is asked next. Pure.
  *
  * In order: who was not asked yet, then who was, then who went silent; nobody whose breaker is open
- * or whose key rests for longer than the route is patient, unless there is nobody else.
+ * or whose key is paused for longer than the route is patient, unless there is nobody else.
  */
 #ifndef ASKFS_CORE_POLICY_ROUTE_H
 #define ASKFS_CORE_POLICY_ROUTE_H
@@ -33,9 +33,6 @@ struct route_choice route_choose(const struct route_member *members, size_t coun
                                  size_t asked_last, const struct failure *failed,
                                  const struct retry_decision *same, int64_t patience_ns,
                                  int64_t wait_max_ns);
-
-/* Would every other provider say the same? Then the route ends here. */
-bool route_ends(const struct failure *failure);
 
 /* No headers, no first token, or a stall: others are asked before it is asked again. */
 bool route_is_silence(const struct failure *failure);

@@ -1,6 +1,5 @@
 #include "core/providers/models_list.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "core/providers/json.h"

@@ -16,11 +16,6 @@ static bool is_overridden(const struct request_body *body, const char *key) {
     return json_object_get(body->options, key) != NULL;
 }
 
-void request_body_begin(struct request_body *body, struct bytes *out, const json_t *options) {
-    *body = (struct request_body){ .out = out, .options = options };
-    body->good = bytes_append_text(out, "{");
-}
-
 void request_body_string(struct request_body *body, const char *key, struct slice value) {
     if (is_overridden(body, key)) return;
     write_key(body, key);
@@ -31,6 +26,15 @@ void request_body_json(struct request_body *body, const char *key, const char *j
     if (is_overridden(body, key)) return;
     write_key(body, key);
     if (body->good) body->good = bytes_append_text(body->out, json);
+}
+
+void request_body_begin(struct request_body *body, struct bytes *out,
+                        const struct question *question) {
+    *body = (struct request_body){ .out = out, .options = question->options };
+    body->good = bytes_append_text(out, "{");
+    request_body_string(body, "model", slice_of(question->model));
+    request_body_own(body, "stream");
+    body->good = body->good && bytes_append_text(out, "true");
 }
 
 void request_body_own(struct request_body *body, const char *key) {
@@ -56,15 +60,4 @@ bool request_body_message(struct bytes *out, const char *role, struct slice cont
     return bytes_append_text(out, "{\"role\":") && json_append_string(out, slice_of(role)) &&
            bytes_append_text(out, ",\"content\":") && json_append_string(out, content) &&
            bytes_append_text(out, "}");
-}
-
-bool request_body_whole(const struct question *question, struct bytes *out) {
-    struct request_body body;
-    const char *key;
-    json_t *value;
-    request_body_begin(&body, out, question->body);
-    request_body_string(&body, "model", slice_of(question->model));
-    request_body_json(&body, "stream", "true");
-    json_object_foreach((json_t *)question->body, key, value) write_value(&body, key, value);
-    return body.good && bytes_append_text(out, "}");
 }

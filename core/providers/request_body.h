@@ -14,7 +14,9 @@ struct request_body {
     bool has_fields;
 };
 
-void request_body_begin(struct request_body *body, struct bytes *out, const json_t *options);
+/* With model and stream, which every API wants. */
+void request_body_begin(struct request_body *body, struct bytes *out,
+                        const struct question *question);
 void request_body_string(struct request_body *body, const char *key, struct slice value);
 void request_body_json(struct request_body *body, const char *key, const char *json);
 /* A field that options cannot change. Its value is for the caller to write into body->out, whose
@@ -26,8 +28,5 @@ bool request_body_end(struct request_body *body, const char *own_key);
 
 /* {"role":…,"content":…} */
 bool request_body_message(struct bytes *out, const char *role, struct slice content);
-
-/* A whole body of the user's, with model and stream put in when absent. */
-bool request_body_whole(const struct question *question, struct bytes *out);
 
 #endif

@@ -14,12 +14,9 @@ static const struct provider_type openai = {
     .base_url = "https://api.openai.com/v1",
     .default_model = "gpt-5.2",
     .key_variable = "OPENAI_API_KEY",
-    .key_required = true,
     .background = true,
     .key_header = KEY_BEARER,
-    .dialect = { .token_limit_field = "max_completion_tokens",
-                 .sends_stream_options = true,
-                 .finish_required = true },
+    .dialect = { .sends_stream_options = true, .finish_required = true },
 };
 
 static const struct provider_type anthropic = {
@@ -28,12 +25,9 @@ static const struct provider_type anthropic = {
     .base_url = "https://api.anthropic.com/v1",
     .default_model = "claude-sonnet-5",
     .key_variable = "ANTHROPIC_API_KEY",
-    .key_required = true,
     .key_header = KEY_X_API_KEY,
     .headers = anthropic_headers,
-    .dialect = { .prefill = PREFILL_PLAIN,
-                 .token_limit_field = "max_tokens",
-                 .finish_required = true },
+    .dialect = { .prefill = PREFILL_PLAIN, .finish_required = true },
 };
 
 static const struct provider_type xai = {
@@ -43,11 +37,8 @@ static const struct provider_type xai = {
     .base_url = "https://api.x.ai/v1",
     .default_model = "grok-4",
     .key_variable = "XAI_API_KEY",
-    .key_required = true,
     .key_header = KEY_BEARER,
-    .dialect = { .token_limit_field = "max_completion_tokens",
-                 .sends_stream_options = true,
-                 .finish_required = true },
+    .dialect = { .sends_stream_options = true, .finish_required = true },
 };
 
 static const struct provider_type compatible = {
@@ -55,10 +46,7 @@ static const struct provider_type compatible = {
     .wires = { &wire_openai_chat, &wire_openai_responses },
     .apis = chat_first_apis,
     .key_header = KEY_BEARER,
-    .dialect = { .prefill = PREFILL_PLAIN,
-                 .token_limit_field = "max_tokens",
-                 .sends_stream_options = true,
-                 .finish_required = true },
+    .dialect = { .prefill = PREFILL_PLAIN, .sends_stream_options = true, .finish_required = true },
 };
 
 static const struct provider_type sim = {
@@ -68,10 +56,7 @@ static const struct provider_type sim = {
     .default_model = "sim",
     .background = true,
     .key_header = KEY_BEARER,
-    .dialect = { .prefill = PREFILL_PLAIN,
-                 .token_limit_field = "max_tokens",
-                 .sends_stream_options = true,
-                 .finish_required = true },
+    .dialect = { .prefill = PREFILL_PLAIN, .sends_stream_options = true, .finish_required = true },
 };
 
 const struct provider_type *const provider_types[] = { &openai,     &anthropic, &xai,

@@ -16,8 +16,7 @@ struct provider_type {
     const char *base_url;        /* NULL: must be configured */
     const char *default_model;   /* NULL: must be configured */
     const char *key_variable;    /* "OPENAI_API_KEY"; NULL: none */
-    bool key_required;
-    bool background; /* default of "background" */
+    bool background;             /* default of "background" */
     enum key_header key_header;
     const char *const
         *headers; /* constant request headers, "name: value", NULL-ended; may be NULL */

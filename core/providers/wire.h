@@ -25,8 +25,7 @@ extern const char *const prefill_kind_names[]; /* as the configuration has them;
 
 /* What differs between servers that speak the same API; flags, not copies. */
 struct dialect {
-    const char *token_limit_field; /* "max_tokens", "max_completion_tokens"; NULL: send none */
-    bool sends_stream_options;     /* accepts stream_options.include_usage */
+    bool sends_stream_options; /* accepts stream_options.include_usage */
     enum prefill_kind prefill;
     bool finish_required; /* false: [DONE] without a finish_reason is complete */
 };
@@ -41,8 +40,6 @@ struct question {
     struct slice prompt;   /* valid UTF-8 */
     struct slice system;   /* may be empty */
     const json_t *options; /* object merged into the body, or NULL */
-    const json_t *body;    /* a whole body in the API's own shape (request.json), or NULL;
-                              model and stream are put in when absent, prompt is ignored */
     enum continuation continuation;
     struct slice partial; /* of a continuation: the answer so far; valid UTF-8 */
     bool background;      /* Responses only: may be resumed by cursor */
@@ -103,7 +100,7 @@ struct wire {
     bool (*write_request)(const struct question *question, const struct dialect *dialect,
                           struct bytes *out);
 
-    /* content_type: of the 200 reply, may be empty. headers of the reply are kept by the caller. */
+    /* content_type: of the 200 reply, may be empty. NULL: no memory. */
     struct decoder *(*decoder_create)(const struct dialect *dialect, struct slice content_type);
 
     /* The models in one page of the list, one a line, in the order given. next_out: the query for

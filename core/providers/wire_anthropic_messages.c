@@ -13,11 +13,7 @@ static const struct turns_style style = { .trims_prefill = true };
 static bool write_request(const struct question *question, const struct dialect *dialect,
                           struct bytes *out) {
     struct request_body body;
-    if (question->body) return request_body_whole(question, out);
-    request_body_begin(&body, out, question->options);
-    request_body_string(&body, "model", slice_of(question->model));
-    request_body_own(&body, "stream");
-    body.good = body.good && bytes_append_text(out, "true");
+    request_body_begin(&body, out, question);
     request_body_json(&body, "max_tokens", max_tokens_default);
     if (question->system.length) request_body_string(&body, "system", question->system);
     request_body_own(&body, "messages");

@@ -9,11 +9,7 @@ static const struct turns_style style = { .has_system = true };
 static bool write_request(const struct question *question, const struct dialect *dialect,
                           struct bytes *out) {
     struct request_body body;
-    if (question->body) return request_body_whole(question, out);
-    request_body_begin(&body, out, question->options);
-    request_body_string(&body, "model", slice_of(question->model));
-    request_body_own(&body, "stream");
-    body.good = body.good && bytes_append_text(out, "true");
+    request_body_begin(&body, out, question);
     if (dialect->sends_stream_options)
         request_body_json(&body, "stream_options", "{\"include_usage\":true}");
     bool goes_on = question->continuation == CONTINUATION_PREFILL &&

@@ -18,11 +18,7 @@ static bool write_input(const struct question *question, const struct dialect *d
 static bool write_request(const struct question *question, const struct dialect *dialect,
                           struct bytes *out) {
     struct request_body body;
-    if (question->body) return request_body_whole(question, out);
-    request_body_begin(&body, out, question->options);
-    request_body_string(&body, "model", slice_of(question->model));
-    request_body_own(&body, "stream");
-    body.good = body.good && bytes_append_text(out, "true");
+    request_body_begin(&body, out, question);
     // Only a response in the background can be attached to again, and only when it is stored.
     if (question->background) request_body_json(&body, "background", "true");
     request_body_json(&body, "store", question->background ? "true" : "false");

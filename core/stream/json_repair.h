@@ -8,11 +8,11 @@
 #include "core/base/bytes.h"
 #include "core/stream/json_text.h"
 
-/* Appends text with these changed: a lone surrogate \udXXX becomes the character json_mark gives it
- * (so that it can still be joined to its other half in a later event), bytes that are not UTF-8
- * become U+FFFD, raw control characters are escaped, unknown escapes stand for themselves, numbers
- * that no 64 bits hold become real numbers, NaN and Infinity become null, and what is nested deeper
- * than JSON_DEPTH_MAX becomes null. The structure is not checked. */
+/* Appends text with these changed: a lone surrogate \udXXX becomes a character of its own that
+ * json_unmark knows (so that it can still be joined to its other half in a later event), bytes that
+ * are not UTF-8 become U+FFFD, raw control characters are escaped, unknown escapes stand for
+ * themselves, numbers that no 64 bits hold become real numbers, NaN and Infinity become null, and
+ * what is nested deeper than JSON_DEPTH_MAX becomes null. The structure is not checked. */
 bool json_repair(struct slice text, struct bytes *out);
 
 enum { JSON_DEPTH_MAX = 1000 };

@@ -114,24 +114,9 @@ static bool tell_body(struct faulty *faulty, struct slice bytes) {
 
 // ---- faults that are the whole reply ----
 
-static size_t write_headers(const struct fault *fault, struct header headers[3],
-                            char texts[2][24]) {
-    size_t count = 0;
-    int64_t wait_ns = fault->retry_after_ns;
-    headers[count++] = (struct header){ slice_of("content-type"), slice_of("application/json") };
-    if (wait_ns < 0) return count;
-    snprintf(texts[0], sizeof(texts[0]), "%lld", (long long)((wait_ns + TIME_S - 1) / TIME_S));
-    headers[count++] = (struct header){ slice_of("retry-after"), slice_of(texts[0]) };
-    if (wait_ns % TIME_S == 0) return count;
-    snprintf(texts[1], sizeof(texts[1]), "%lld", (long long)((wait_ns + TIME_MS - 1) / TIME_MS));
-    headers[count++] = (struct header){ slice_of("retry-after-ms"), slice_of(texts[1]) };
-    return count;
-}
-
 static void reply(struct faulty *faulty) {
     const struct fault *fault = &faulty->fault;
-    struct header headers[3];
-    char texts[2][24];
+    struct fault_headers headers;
     struct bytes body;
     bytes_init(&body, 4096);
     if (!fault_write_reply(fault, faulty->target.wire, &body)) {
@@ -139,11 +124,11 @@ static void reply(struct faulty *faulty) {
         end_with(faulty, TRANSPORT_NO_MEMORY);
         return;
     }
-    size_t count = write_headers(fault, headers, texts);
-    bool is_alive =
-        tell_connected(faulty) &&
-        tell_headers(faulty, fault_reply_status(fault, faulty->target.wire), headers, count) &&
-        tell_body(faulty, bytes_slice(&body));
+    fault_write_headers(fault, &headers);
+    bool is_alive = tell_connected(faulty) &&
+                    tell_headers(faulty, fault_reply_status(fault, faulty->target.wire),
+                                 headers.headers, headers.count) &&
+                    tell_body(faulty, bytes_slice(&body));
     bytes_finish(&body);
     if (is_alive) end_with(faulty, TRANSPORT_OK);
 }

@@ -1,6 +1,9 @@
 #include "core/transport/fault_words.h"
 
 #include <assert.h>
+#include <stdio.h>
+
+#include "core/base/time.h"
 
 static const struct {
     int status;
@@ -60,6 +63,24 @@ static bool write_error(const struct words *words, const struct wire *wire, stru
 int fault_reply_status(const struct fault *fault, const struct wire *wire) {
     if (fault->status) return fault->status;
     return speaks_messages(wire) ? 529 : 503;
+}
+
+static void add_header(struct fault_headers *headers, const char *name, const char *value) {
+    headers->headers[headers->count++] = (struct header){ slice_of(name), slice_of(value) };
+}
+
+void fault_write_headers(const struct fault *fault, struct fault_headers *headers_out) {
+    int64_t wait_ns = fault->retry_after_ns;
+    headers_out->count = 0;
+    add_header(headers_out, "content-type", "application/json");
+    if (wait_ns < 0) return;
+    snprintf(headers_out->seconds, sizeof(headers_out->seconds), "%lld",
+             (long long)((wait_ns + TIME_S - 1) / TIME_S));
+    add_header(headers_out, "retry-after", headers_out->seconds);
+    if (wait_ns % TIME_S == 0) return;
+    snprintf(headers_out->milliseconds, sizeof(headers_out->milliseconds), "%lld",
+             (long long)((wait_ns + TIME_MS - 1) / TIME_MS));
+    add_header(headers_out, "retry-after-ms", headers_out->milliseconds);
 }
 
 bool fault_write_reply(const struct fault *fault, const struct wire *wire, struct bytes *out) {

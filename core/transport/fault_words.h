@@ -8,6 +8,14 @@
 
 /* Of a fault that is a reply: rate_limit, server, overloaded. */
 int fault_reply_status(const struct fault *fault, const struct wire *wire);
+/* Its headers; they borrow from headers_out. */
+struct fault_headers {
+    struct header headers[3];
+    size_t count;
+    char seconds[24];
+    char milliseconds[24];
+};
+void fault_write_headers(const struct fault *fault, struct fault_headers *headers_out);
 /* Appends its body. False: no memory. */
 bool fault_write_reply(const struct fault *fault, const struct wire *wire, struct bytes *out);
 

@@ -31,8 +31,8 @@ struct transfer_result {
     char detail[160];   /* the library's words, printable, without the URL's query */
 };
 
-/* Called from the loop, never from inside transport_start or after transport_cancel. After done the
- * transfer no longer exists. */
+/* Called from the loop, never from inside start or after cancel. After done the transfer no longer
+ * exists. */
 struct transfer_events {
     void (*connected)(void *owner);
     void (*headers)(void *owner, int status, const struct header *headers, size_t count);

@@ -38,5 +38,5 @@ const struct kind kind_breaker = {
     .open = open_breaker,
     .read = handle_read_text,
     .write = write_breaker,
-    .close = text_close,
+    .close = handle_destroy,
 };

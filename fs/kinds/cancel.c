@@ -24,5 +24,5 @@ const struct kind kind_cancel = {
     .size = size_of_cancel,
     .open = open_cancel,
     .write = write_cancel,
-    .close = text_close,
+    .close = handle_destroy,
 };

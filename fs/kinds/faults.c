@@ -86,7 +86,7 @@ static int resize_faults(struct fs *fs, const struct node *node, struct handle *
 static void close_faults(struct handle *handle) {
     struct faults *faults = (struct faults *)handle;
     if (faults->is_emptied && !handle->fs->is_abandoned) clear(handle->fs, &handle->node);
-    text_close(handle);
+    handle_destroy(handle);
 }
 
 const struct kind kind_faults = {

@@ -115,7 +115,7 @@ static void close_prompt(struct handle *handle) {
         request_release(request);
         draft_finish(&prompt->draft);
     }
-    text_close(handle);
+    handle_destroy(handle);
 }
 
 // Not text_size: an open for writing has no text, and a draft is nobody else's business.

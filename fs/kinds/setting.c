@@ -96,7 +96,7 @@ static void close_setting(struct handle *handle) {
     if (is_changed && !handle->fs->is_abandoned)
         apply(handle->fs, &handle->node, bytes_slice(&setting->draft.text));
     draft_finish(&setting->draft);
-    text_close(handle);
+    handle_destroy(handle);
 }
 
 const struct setting setting_model = { provider_set_model, 1 << 10 };

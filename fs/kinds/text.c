@@ -47,10 +47,6 @@ int text_render(struct handle *handle) {
     return render(handle->fs, node, &handle->text) ? 0 : ERROR_NO_MEMORY;
 }
 
-void text_close(struct handle *handle) {
-    handle_destroy(handle);
-}
-
 static int open_text(struct fs *fs, const struct node *node, int flags,
                      struct handle **handle_out) {
     struct handle *handle = handle_create(fs, node, sizeof(*handle));
@@ -68,5 +64,5 @@ const struct kind kind_text = {
     .size = text_size,
     .open = open_text,
     .read = handle_read_text,
-    .close = text_close,
+    .close = handle_destroy,
 };

@@ -14,6 +14,4 @@ size_t text_size(struct fs *fs, const struct node *node);
 /* Renders what the entry says into handle->text. 0 or an errno. */
 int text_render(struct handle *handle);
 
-void text_close(struct handle *handle);
-
 #endif

@@ -8,12 +8,12 @@
 
 #include "core/base/time.h"
 #include "core/base/timers.h"
-#include "mount/sim/output.h"
 #include "mount/sim/reader.h"
+#include "mount/sim/send_queue.h"
 #include "mount/sim/server.h"
 
 enum { EARLY_BYTES_MAX = 1 << 20, LINGER_S = 2, DELIVERY_CHECKS_MAX = 2000 };
-enum { TIMERS = 2 }; // its own, and that of its output
+enum { TIMERS = 2 }; // its own, and that of its send queue
 
 enum ending { ENDING_NONE, ENDING_CLOSE, ENDING_RESET };
 
@@ -24,7 +24,7 @@ struct connection {
     struct reader reader;
     struct request *request; // being served; NULL: none, or forgotten
     struct bytes early;      // came while it was busy
-    struct output output;
+    struct send_queue send_queue;
     struct timer timer; // for an ending that waits
     struct follower follower;
     struct exchange exchange;
@@ -40,7 +40,7 @@ struct connection {
 
 static void on_closed(uv_handle_t *handle) {
     struct connection *connection = handle->data;
-    output_finish(&connection->output);
+    send_queue_finish(&connection->send_queue);
     bytes_finish(&connection->early);
     reader_finish(&connection->reader);
     request_destroy(connection->request);
@@ -55,7 +55,7 @@ static bool is_closing(const struct connection *connection) {
 // Whatever is told now, nothing is told later.
 static void let_go(struct connection *connection) {
     timer_disarm(&connection->server->timers, &connection->timer);
-    output_stop(&connection->output);
+    send_queue_stop(&connection->send_queue);
     server_remove(connection->server, &connection->member);
     struct follower follower = connection->follower;
     connection->follower = (struct follower){ 0 };
@@ -112,7 +112,7 @@ static void on_timer(void *owner) {
 }
 
 static void end_if_written(struct connection *connection) {
-    if (output_is_clogged(&connection->output)) return;
+    if (send_queue_is_clogged(&connection->send_queue)) return;
     if (connection->ending == ENDING_RESET) reset_when_delivered(connection);
     if (connection->ending == ENDING_CLOSE && !connection->is_lingering) linger(connection);
 }
@@ -148,15 +148,15 @@ static void on_broken(void *owner) {
 void connection_send(struct connection *connection, struct slice data) {
     if (is_closing(connection)) return;
     connection->server->stats.bytes_out += data.length;
-    output_send(&connection->output, data);
+    send_queue_add(&connection->send_queue, data);
 }
 
 bool connection_is_clogged(const struct connection *connection) {
-    return output_is_clogged(&connection->output);
+    return send_queue_is_clogged(&connection->send_queue);
 }
 
 void connection_split(struct connection *connection, size_t segment_bytes) {
-    output_split(&connection->output, segment_bytes);
+    send_queue_split(&connection->send_queue, segment_bytes);
 }
 
 // ---- reading ----
@@ -245,8 +245,8 @@ bool connection_accept(struct server *server) {
     bytes_init(&connection->early, EARLY_BYTES_MAX);
     timer_init(&connection->timer, on_timer, connection);
     uv_tcp_init(&server->loop, &connection->tcp);
-    struct output_parts parts = { &connection->tcp, on_drained, on_broken, connection };
-    output_init(&connection->output, server, &parts);
+    struct send_queue_parts parts = { &connection->tcp, on_drained, on_broken, connection };
+    send_queue_init(&connection->send_queue, server, &parts);
     server_add(server, &connection->member);
     if (uv_accept((uv_stream_t *)&server->listener, (uv_stream_t *)&connection->tcp) != 0 ||
         uv_read_start((uv_stream_t *)&connection->tcp, give_buffer, on_read) != 0) {

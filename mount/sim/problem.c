@@ -38,7 +38,7 @@ const char *problem_type_openai(int status) {
     return status < 500 ? "invalid_request_error" : "server_error";
 }
 
-const char *problem_type_anthropic(int status) {
+static const char *type_anthropic(int status) {
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
         if (types[i].status == status) return types[i].anthropic;
     return status < 500 ? "invalid_request_error" : "api_error";
@@ -59,7 +59,7 @@ void problem_write_openai(const struct problem *problem, struct out *out) {
 void problem_write_anthropic(const struct problem *problem, const char *request_id,
                              struct out *out) {
     out_printf(out, "{\"type\":\"error\",\"error\":{\"type\":\"%s\",\"message\":",
-               problem_type_anthropic(problem->status));
+               type_anthropic(problem->status));
     out_string(out, slice_of(problem->text));
     out_text(out, "},\"request_id\":");
     out_string(out, slice_of(request_id));

@@ -25,8 +25,7 @@ void problem_write_openai(const struct problem *problem, struct out *out);
 void problem_write_anthropic(const struct problem *problem, const char *request_id,
                              struct out *out);
 
-/* The word that a status has in the member "type". */
+/* The word that a status has in the member "type" of OpenAI's. */
 const char *problem_type_openai(int status);
-const char *problem_type_anthropic(int status);
 
 #endif

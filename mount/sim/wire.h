@@ -1,5 +1,5 @@
 /*
- * wire: how one API writes an answer. One file each behind this; wires.c lists them.
+ * wire: how one API writes an answer. One file each behind this; routes.c lists them.
  */
 #ifndef ASKFS_MOUNT_SIM_WIRE_H
 #define ASKFS_MOUNT_SIM_WIRE_H

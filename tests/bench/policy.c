@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include "core/policy/breaker.h"
-#include "core/policy/budget.h"
 #include "core/policy/failure.h"
 #include "core/policy/pacer.h"
 #include "core/policy/retry.h"
+#include "core/policy/retry_budget.h"
 
 enum { ROUNDS = 15 };
 

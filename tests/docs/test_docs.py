@@ -139,6 +139,14 @@ def test_every_key_of_the_configuration_is_in_the_manual(mounted, server, folder
     assert listed - shown - {"spill_dir"} == set(), "in the manual only"
 
 
+def test_every_key_of_status_and_breaker_is_in_the_manual(sim):
+    sim.ask("hi")
+    page = (ROOT / "docs/filesystem.md").read_text()
+    for keys in (sim.status(), sim.status("breaker"), sim.latest.status()):
+        assert len(keys) > 8
+        assert [key for key in keys if not re.search(rf"[` ]{key}[` ]", page)] == []
+
+
 def test_every_errno_of_the_tree_is_in_the_troubleshooting_page():
     sources = (ROOT / "fs/errors.c").read_text() + (ROOT / "fs/errors.h").read_text()
     used = {word for word in re.findall(r"\bE[A-Z]+\b", sources) if hasattr(errno, word)}

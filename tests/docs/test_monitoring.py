@@ -1,107 +1,25 @@
-"""docs/monitoring is true: promtool accepts metrics and rules, each metric is explained, rules and
-dashboard speak of what there is, and both ways to Prometheus work. These fail without promtool."""
+"""docs/monitoring is true: promtool accepts metrics and rules, each metric is explained, and rules
+and dashboard speak of what there is."""
 
-import errno
 import json
 import os
 import re
 import shutil
 import subprocess
-import sys
-import urllib.error
-import urllib.request
 
 import pytest
 from test_docs import blocks
 
 from support import programs
 from support.programs import ASKFS, ROOT
-from support.server import LAST_CHUNK, RESET, chat_delta, chat_end, chunk, stream_head
-from support.waiting import eventually
+from support.prometheus import families_of, lint, promtool, samples_of, types_of, value
+from support.server import LAST_CHUNK, chat_delta, chat_end, chunk, stream_head
 
 FOLDER = ROOT / "docs" / "monitoring"
 PAGE = "docs/monitoring.md"
 # What askfs-textfile and askfs-exporter add, and what Prometheus and node_exporter do.
 ADDED = {"askfs_up": set()}
 FOREIGN_LABELS = {"mount", "instance", "job"}
-
-SAMPLE = re.compile(r'(askfs_\w+)(?:\{((?:\w+="(?:\\.|[^"\\])*",?)*)\})? (\S+)')
-LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"')
-
-
-def promtool(*arguments, **options):
-    result = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, check=False,
-                            timeout=50, **options)
-    return result.returncode, result.stdout + result.stderr
-
-
-def lint(text):
-    """What promtool complains of."""
-    code, said = promtool("check", "metrics", input=text)
-    assert code == 0, said
-    return said
-
-
-def samples_of(text):
-    """(name, labels, value) of each sample."""
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            match = SAMPLE.fullmatch(line)
-            assert match, line
-            yield match[1], dict(LABEL.findall(match[2] or "")), float(match[3])
-
-
-def families_of(text):
-    """The labels of each family."""
-    families = {name: set() for name in re.findall(r"^# TYPE (\w+) ", text, re.M)}
-    for name, labels, _ in samples_of(text):
-        family = name if name in families else re.sub(r"_(bucket|sum|count)$", "", name)
-        families[family] |= set(labels)
-    return families
-
-
-def types_of(text):
-    return dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
-
-
-def value(text, series, **labels):
-    found = [got for name, these, got in samples_of(text)
-             if name == series and labels.items() <= these.items()]
-    assert len(found) == 1, f"{series} {labels}: {found}"
-    return found[0]
-
-
-@pytest.fixture
-def busy(mounted, server, folder):
-    """A mount after traffic of every kind: answers, retries, a reconnect, failures, a cancel, a route,
-    an open breaker, text in the spill file, and a provider without a key."""
-    fake_type = {"type": "openai-compatible", "base_url": server.url, "model": "m"}
-    mount = mounted(
-        {"fake": {**fake_type, "max_memory_per_response": 65536},
-         "dead": {**fake_type, "retry": {"max_attempts": 1}},
-         "sim": {"type": "sim"},
-         "keyless": {"type": "openai", "api_key": {"file": str(folder / "nothing")}},
-         "any": {"type": "route", "providers": ["dead", "fake"]}},
-        top={"max_memory": 1 << 20},
-    )
-    fake = mount / "fake"
-    assert fake.ask("hi") == "ok"
-    server.error(503)
-    assert fake.ask("after a retry") == "ok"
-    server.plays(stream_head(), chunk(chat_delta("Hel")), RESET)
-    fake.ask("after a cut")
-    server.error(402, body={"error": {"code": "insufficient_quota", "message": "no credit"}})
-    assert fake.fails("refused")[1] == errno.EDQUOT
-    text = "x" * (32 << 10)
-    server.plays(stream_head(), *[chunk(chat_delta(text))] * 64, chunk(chat_end()), LAST_CHUNK)
-    assert fake.ask("much") == text * 64
-    (mount / "sim").write('{"sim": {"chunks": 10000, "ms_per_chunk": 100}}', "options.json")
-    (mount / "sim").write("long")
-    (mount / "sim").becomes(requests_active="1")
-    (mount / "sim").latest.write("stop", "cancel")
-    (mount / "dead").write("open", "breaker")
-    assert (mount / "any").ask("by route") == "ok"
-    return mount
 
 
 # The metrics.
@@ -366,138 +284,3 @@ def test_the_dashboard_is_whole():
 def test_the_dashboard_shows_every_metric():
     shown = " ".join(text for _, text in expressions_of_the_dashboard())
     assert [name for name, _, _, _ in rows() if name not in shown] == []
-
-
-# The ways to Prometheus.
-
-
-def textfile(*arguments, cwd=None):
-    result = subprocess.run([FOLDER / "askfs-textfile", *map(str, arguments)], capture_output=True, text=True,
-                            check=False, timeout=30, cwd=cwd)
-    return result.returncode, result.stderr
-
-
-def without_moving(text):
-    """Without what changes from one look to the next."""
-    return re.sub(r"^(askfs_(?:memory_bytes|retry_budget_left_ratio|error_ratio_5m)\S*) .*$", r"\1", text, flags=re.M)
-
-
-def unlabelled(text, label):
-    return text.replace(f"{{{label},", "{").replace(f"{{{label}}}", "")
-
-
-def test_the_textfile_is_the_file_with_one_label_more(busy, folder):
-    out = folder / "out"
-    out.mkdir()
-    assert textfile(busy.path, out / "askfs.prom") == (0, "")
-    text = (out / "askfs.prom").read_text()
-    assert lint(text) == ""
-    assert value(text, "askfs_up", mount=str(busy.path)) == 1
-    assert all(labels["mount"] == str(busy.path) for _, labels, _ in samples_of(text))
-    plain = unlabelled(text, f'mount="{busy.path}"')
-    expected = busy.read("metrics")
-    assert without_moving(plain[: plain.index("# HELP askfs_up")]) == without_moving(expected)
-    assert os.listdir(out) == ["askfs.prom"]
-    assert (out / "askfs.prom").stat().st_mode & 0o777 == 0o644
-
-
-def test_the_textfile_of_an_odd_name_is_still_one(sim, folder):
-    (folder / 'an "odd\\ name').symlink_to(sim.mount.path)
-    assert textfile('an "odd\\ name', "x.prom", cwd=folder) == (0, "")
-    text = (folder / "x.prom").read_text()
-    assert lint(text) == ""
-    assert value(text, "askfs_up") == 1
-    assert 'an \\"odd\\\\ name"' in text
-
-
-def test_a_mount_that_is_gone_is_down(sim, folder):
-    assert textfile(sim.mount.path, folder / "x.prom") == (0, "")
-    (folder / "empty").mkdir()
-    assert textfile(folder / "empty", folder / "x.prom")[0] == 0
-    text = (folder / "x.prom").read_text()
-    assert [(name, got) for name, _, got in samples_of(text)] == [("askfs_up", 0)]
-    assert lint(text) == ""
-
-
-def test_the_textfile_is_never_seen_half_written(sim, folder):
-    """Whoever has the old one open reads the old one: it is replaced, not written over."""
-    textfile(sim.mount.path, folder / "x.prom")
-    with open(folder / "x.prom") as old:
-        before = os.fstat(old.fileno()).st_ino
-        sim.ask("hi")
-        textfile(sim.mount.path, folder / "x.prom")
-        assert value(old.read(), "askfs_requests_total", outcome="ok") == 0
-    assert value((folder / "x.prom").read_text(), "askfs_requests_total", outcome="ok") == 1
-    assert (folder / "x.prom").stat().st_ino != before
-
-
-def test_the_textfile_needs_a_name_that_is_read(folder):
-    for arguments in ([], ["mount"], ["mount", "x.txt"], ["mount", "x.prom", "more"]):
-        code, said = textfile(*arguments, cwd=folder)
-        assert code == 2 and "usage" in said
-
-
-@pytest.fixture
-def exporter():
-    """exporter(mounts…): its base URL."""
-    started = []
-
-    def start(*mounts):
-        process = programs.start([sys.executable, FOLDER / "askfs-exporter", "--listen", "127.0.0.1:0", *mounts],
-                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        started.append(process)
-        line = process.stdout.readline().decode()
-        assert line.startswith("listening on http://127.0.0.1:"), line
-        return line.split()[-1].removesuffix("/metrics")
-
-    yield start
-    for process in started:
-        programs.end_group(process)
-        _, said = process.communicate(timeout=10)
-        assert said == b""
-
-
-def fetch(url):
-    with urllib.request.urlopen(url, timeout=20) as reply:
-        return reply.headers["Content-Type"], reply.read().decode()
-
-
-def test_the_exporter_serves_all_mounts_as_one_page(busy, mounted, exporter, folder):
-    other = mounted({"sim": {"type": "sim"}})
-    (folder / "none").mkdir()
-    url = exporter(busy.path, other.path, folder / "none")
-    content_type, text = fetch(url + "/metrics")
-    assert content_type.startswith("text/plain; version=0.0.4")
-    assert lint(text) == ""
-    heads = re.findall(r"^# (?:HELP|TYPE) \w+", text, re.M)
-    assert len(heads) == len(set(heads))
-    for mount, up in ((busy.path, 1), (other.path, 1), (folder / "none", 0)):
-        assert value(text, "askfs_up", mount=str(mount)) == up
-    mine = [(name, {k: v for k, v in labels.items() if k != "mount"})
-            for name, labels, _ in samples_of(text)
-            if labels["mount"] == str(busy.path) and name != "askfs_up"]
-    assert mine == [(name, labels) for name, labels, _ in samples_of(busy.read("metrics"))]
-    assert value(text, "askfs_requests_total", mount=str(busy.path), provider="fake", outcome="ok") == 5
-
-
-def test_the_exporter_looks_anew_at_each_scrape_and_serves_nothing_else(sim, exporter):
-    url = exporter(sim.mount.path)
-    assert value(fetch(url + "/metrics")[1], "askfs_requests_total", outcome="ok") == 0
-    sim.ask("hi")
-    assert value(fetch(url + "/metrics")[1], "askfs_requests_total", outcome="ok") == 1
-    for path in ("/", "/metrics/../etc/passwd", "/sim/prompt"):
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            fetch(url + path)
-        assert refused.value.code == 404
-    assert sim.request_count() == 1
-
-
-def test_both_ways_answer_when_askfs_is_killed(mounted, folder, exporter):
-    mount = mounted({"sim": {"type": "sim"}})
-    url = exporter(mount.path)
-    mount.expected_exit = None
-    mount.process.kill()
-    mount.process.wait(10)
-    eventually(lambda: value(fetch(url + "/metrics")[1], "askfs_up") == 0)
-    assert textfile(mount.path, folder / "x.prom")[0] == 0
-    assert value((folder / "x.prom").read_text(), "askfs_up") == 0

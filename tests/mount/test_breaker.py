@@ -1,7 +1,6 @@
 """breaker: it opens by itself, closes by itself, and obeys."""
 
 import errno
-import os
 
 import pytest
 
@@ -24,14 +23,6 @@ def broken(mounted, simulator):
     return mounted({"sim": config}) / "sim"
 
 
-def open_error(directory):
-    try:
-        os.close(os.open(directory / "prompt", os.O_WRONLY))
-    except OSError as error:
-        return error.errno
-    return 0
-
-
 def test_its_keys_are_those_of_the_manual_and_state_is_first(sim):
     assert list(breaker_of(sim)) == KEYS
 
@@ -44,7 +35,7 @@ def test_it_is_closed_at_first(sim):
 
 def test_five_failed_requests_open_it_and_then_prompt_refuses(broken, simulator):
     for number in range(5):
-        assert open_error(broken) == 0
+        assert broken.errno_at_open() == 0
         assert breaker_of(broken)["failures"] == str(number)
         assert broken.fails("hi") == ("", errno.EREMOTEIO)
     breaker = breaker_of(broken)
@@ -52,7 +43,7 @@ def test_five_failed_requests_open_it_and_then_prompt_refuses(broken, simulator)
     assert 0 < float(breaker["retry_in_s"])
     assert breaker["opened_at"] != "-"
     assert "server" in breaker["cause"] or "overloaded" in breaker["cause"]
-    assert open_error(broken) == errno.EHOSTDOWN
+    assert broken.errno_at_open() == errno.EHOSTDOWN
     assert broken.status()["breaker"] == "open"
     assert broken.status()["state"] == "down"
     assert broken.request_count() == 5
@@ -131,10 +122,10 @@ def test_only_one_probe_at_a_time(mounted, server, gate):
     eventually(lambda: breaker_of(fake)["state"] == "half_open")
     fake.write("the probe")
     assert gate.reached.wait(20)
-    assert open_error(fake) == errno.EHOSTDOWN
+    assert fake.errno_at_open() == errno.EHOSTDOWN
     gate.open()
     assert fake.read() == "probe"
-    assert open_error(fake) == 0
+    assert fake.errno_at_open() == 0
 
 
 def test_open_refuses_until_told_otherwise(sim):
@@ -158,7 +149,7 @@ def test_close_lets_every_request_through(broken):
 def test_reset_forgets_all_failures(broken, simulator):
     for _ in range(5):
         broken.fails("hi")
-    assert open_error(broken) == errno.EHOSTDOWN
+    assert broken.errno_at_open() == errno.EHOSTDOWN
     broken.write("reset", "breaker")
     breaker = breaker_of(broken)
     assert (breaker["state"], breaker["failures"], breaker["forced"]) == ("closed", "0", "no")
@@ -176,5 +167,15 @@ def test_another_word_is_refused_and_changes_nothing(sim):
 def test_breakers_of_two_providers_are_independent(mounted, simulator):
     mount = mounted({name: {"type": "sim", "base_url": simulator.url} for name in ("one", "two")})
     (mount / "one").write("open", "breaker")
-    assert open_error(mount / "one") == errno.EHOSTDOWN
+    assert (mount / "one").errno_at_open() == errno.EHOSTDOWN
     assert (mount / "two").ask("hi")
+
+
+def test_a_told_time_holds_the_breaker_open(mounted, server):
+    fake = mounted({"fake": {"type": "openai-compatible", "base_url": server.url, "model": "fake",
+                             "retry": {"max_attempts": 1},
+                             "breaker": {"failure_threshold": 1, "recovery_timeout": 1}}}) / "fake"
+    server.error(503, headers={"Retry-After": "600"})
+    fake.fails("hi")
+    breaker = fake.status("breaker")
+    assert breaker["state"] == "open" and 590 < float(breaker["retry_in_s"]) <= 600

@@ -4,7 +4,6 @@ An answer of the played provider costs 3 tokens of input and 2 of output."""
 
 import errno
 import json
-import os
 import signal
 import time
 
@@ -39,14 +38,6 @@ def limited(mounted, server):
     return begin
 
 
-def errno_of_open(directory):
-    try:
-        os.close(os.open(directory / "prompt", os.O_WRONLY))
-    except OSError as error:
-        return error.errno
-    return 0
-
-
 def lines(mount, name, **facts):
     found = [json.loads(line) for line in mount.read(name).splitlines()]
     return [line for line in found if facts.items() <= line.items()]
@@ -74,7 +65,7 @@ def test_a_prompt_beyond_the_requests_of_the_budget_cannot_be_opened(limited, se
     directory = limited({"requests": 3})
     for _ in range(3):
         assert directory.ask("hi") == "ok"
-    assert errno_of_open(directory) == errno.EDQUOT
+    assert directory.errno_at_open() == errno.EDQUOT
     code, _, said = directory.mount.shell("echo hi > mount/fake/prompt")
     assert code and "quota exceeded" in said
     assert len(server.requests) == 3
@@ -87,7 +78,7 @@ def test_tokens_are_counted_as_the_provider_tells_them(limited, server):
     assert left(directory) == ("-", "1", "-")
     assert directory.ask("hi") == "ok"  # what it will cost is not foreseen
     assert left(directory) == ("-", "0", "-")
-    assert errno_of_open(directory) == errno.EDQUOT
+    assert directory.errno_at_open() == errno.EDQUOT
     assert len(server.requests) == 3
 
 
@@ -97,7 +88,7 @@ def test_money_is_tokens_by_their_price(limited, server):
     assert directory.ask("hi") == "ok"
     assert left(directory) == ("-", "-", "0.700000")
     assert directory.ask("hi") == "ok"
-    assert errno_of_open(directory) == errno.EDQUOT
+    assert directory.errno_at_open() == errno.EDQUOT
     assert len(server.requests) == 2
 
 
@@ -130,7 +121,7 @@ def test_prompts_at_once_do_not_pass_the_budget(limited, server, gate):
         directory.write("hi")
     server.wait_for_requests(2)
     assert left(directory)[0] == "0"
-    assert errno_of_open(directory) == errno.EDQUOT
+    assert directory.errno_at_open() == errno.EDQUOT
     gate.open()
     assert directory.read() == "Hello"  # what is under way is not stopped
     assert len(server.requests) == 2
@@ -229,7 +220,7 @@ def test_a_route_skips_a_provider_whose_budget_is_spent(route):
 def test_a_route_is_refused_when_all_its_budgets_are_spent(route, server, second):
     mount = route({"requests": 1}, {"requests": 1})
     assert [(mount / "any").ask("hi") for _ in range(2)] == ["a", "b"]
-    assert errno_of_open(mount / "any") == errno.EDQUOT
+    assert (mount / "any").errno_at_open() == errno.EDQUOT
     assert (len(server.requests), len(second.requests)) == (1, 1)
     assert (mount / "any").status()["state"] == "down"
 
@@ -276,8 +267,8 @@ def test_the_next_period_has_its_own_budget(limited, server):
     assert directory.ask("hi") == "ok"
     resets_at = directory.status()["budget_resets_at"]
     assert resets_at.endswith(".000Z") and int(resets_at[-7:-5]) % 4 == 0
-    assert errno_of_open(directory) == errno.EDQUOT
-    eventually(lambda: errno_of_open(directory) == 0)
+    assert directory.errno_at_open() == errno.EDQUOT
+    eventually(lambda: directory.errno_at_open() == 0)
     assert directory.ask("hi") == "ok"
     assert len(server.requests) == 2
 
@@ -293,14 +284,14 @@ def test_a_reload_changes_the_budget_and_keeps_what_was_spent(limited, server):
     directory = limited({"requests": 2})
     mount = directory.mount
     assert [directory.ask("hi") for _ in range(2)] == ["ok", "ok"]
-    assert errno_of_open(directory) == errno.EDQUOT
+    assert directory.errno_at_open() == errno.EDQUOT
     assert alerts(mount) == ["raised"]
     reload(mount, {"fake": provider(server, {"requests": 5})})
     assert left(directory)[0] == "3"
     assert alerts(mount) == ["raised", "ended"]
     assert directory.ask("hi") == "ok"
     reload(mount, {"fake": provider(server, {"requests": 3})})
-    assert errno_of_open(directory) == errno.EDQUOT
+    assert directory.errno_at_open() == errno.EDQUOT
     assert alerts(mount) == ["raised", "ended", "raised"]
     reload(mount, {"fake": provider(server)})
     assert directory.ask("hi") == "ok"

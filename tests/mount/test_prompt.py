@@ -312,3 +312,19 @@ def test_mode_and_owner_are_those_of_a_private_file(sim):
     status = os.stat(sim / "prompt")
     assert status.st_mode & 0o777 == 0o600
     assert status.st_uid == os.getuid()
+
+
+def test_too_many_requests_at_once_are_refused_at_open(mounted, server, gate):
+    config = {"type": "openai-compatible", "base_url": server.url, "model": "m", "max_in_flight": 1,
+              "max_queued": 1}
+    fake = mounted({"fake": config}) / "fake"
+    server.answer(gate, "one")
+    fake.write("one")
+    server.wait_for_requests(1)
+    fake.write("two")
+    assert fake.status()["requests_queued"] == "1"
+    with pytest.raises(BlockingIOError):
+        open(fake / "prompt", "wb")
+    gate.open()
+    fake.wait()
+    assert fake.read() == "ok"

@@ -18,6 +18,8 @@ OWN = ROOT / "tests" / "data" / "streams"
 SHARED = pathlib.Path(os.environ.get("ASKFS_SHARED", ROOT.parent / "shared")) / "streams"
 
 ERRNO_OF_CLASS = {
+    "auth": errno.EACCES,
+    "cancelled": errno.ECANCELED,
     "billing": errno.EDQUOT,
     "context_length": errno.EMSGSIZE,
     "rate_limit": errno.EBUSY,

@@ -162,3 +162,9 @@ def test_models_of_a_provider_that_is_away_is_an_error_and_not_a_hang(mounted):
 def test_settings_are_private_files(fake):
     for name in ("model", "system", "options.json"):
         assert os.stat(fake / name).st_mode & 0o777 == 0o600
+
+
+def test_a_setting_that_was_refused_is_told(fake):
+    fake.mount.run("echo '{' > mount/fake/options.json")
+    assert "setting_refused" in fake.mount.read("events")
+    assert fake.read("options.json") == "{}\n"

@@ -1,6 +1,7 @@
 #include "tests/sim/memory.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 // The one state of a process that a linker's wrapper can reach.

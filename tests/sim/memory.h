@@ -5,7 +5,6 @@
 #ifndef ASKFS_TESTS_SIM_MEMORY_H
 #define ASKFS_TESTS_SIM_MEMORY_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 /* The nth allocation from now on fails, and only that one; 0: none does. Counts from 0 again. */

@@ -5,7 +5,6 @@
 #ifndef ASKFS_TESTS_SIM_SCHEDULE_H
 #define ASKFS_TESTS_SIM_SCHEDULE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 

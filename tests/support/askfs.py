@@ -83,6 +83,14 @@ class Directory:
     def attempts(self):
         return [json.loads(line) for line in self.read("attempts").splitlines()]
 
+    def errno_at_open(self):
+        """Of prompt, for writing; 0: it opens, and nothing is written."""
+        try:
+            os.close(os.open(self.path / "prompt", os.O_WRONLY))
+        except OSError as error:
+            return error.errno
+        return 0
+
     def fails(self, prompt):
         """Asks and returns (what was readable, the errno at its end)."""
         self.write(prompt)

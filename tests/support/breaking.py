@@ -90,6 +90,12 @@ class Responses:
         usage = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
         return self.event("response." + finish, response=self.object(finish, output=[item], usage=usage))
 
+    def failed(self, number):
+        """The event that ends a response in the background, and its cursor with it."""
+        self.number = number
+        error = {"code": "server_error", "message": "The model failed."}
+        return self.event("response.failed", response=self.object("failed", output=[], error=error))
+
 
 # What happens to them.
 

@@ -21,8 +21,7 @@ struct replay {
 
 enum { REPLAY_BYTES_MAX = 256 << 20 };
 
-static const struct dialect replay_dialect = { .token_limit_field = "max_tokens",
-                                               .sends_stream_options = true,
+static const struct dialect replay_dialect = { .sends_stream_options = true,
                                                .finish_required = true };
 
 static inline void replay_begin(struct replay *replay, const struct wire *wire,

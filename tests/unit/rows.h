@@ -1,5 +1,6 @@
 /*
- * rows: tests/data/provider-errors.json, and what each row says of a failure.
+ * rows: the rows of tests/data/provider-errors.json and more-errors.json, and what each says of a
+ * failure.
  */
 #ifndef ASKFS_TESTS_UNIT_ROWS_H
 #define ASKFS_TESTS_UNIT_ROWS_H
@@ -40,6 +41,24 @@ static inline bool row_is_transport(const json_t *row) {
 /* A reply whose status or whole body says that it failed: judged by failure_from_reply. */
 static inline bool row_is_reply(const json_t *row) {
     return !row_is_transport(row) && !row_flag(row, "in_stream") && !row_is_success(row);
+}
+
+static inline void row_judge_reply(const json_t *row, struct failure *failure_out) {
+    struct header headers[ROW_HEADERS_MAX];
+    size_t count = 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(row, "headers"), name, value) {
+        headers[count].name = slice_of(name);
+        headers[count++].value = slice_of(json_string_value(value));
+    }
+    struct failed_reply reply = {
+        .status = (int)json_integer_value(json_object_get(row, "status")),
+        .headers = headers,
+        .header_count = count,
+        .body = slice_of(row_text(row, "sample_body")),
+    };
+    failure_from_reply(&reply, failure_out);
 }
 
 /* Bytes that follow a 200: judged by the decoders. xAI's deferred jobs have no wire of ours. */
@@ -103,6 +122,13 @@ static inline bool row_is_verdict(const json_t *row, const struct failure *failu
     return failure->retryable == row_flag(row, "retryable") &&
            failure->counts_for_breaker == row_flag(row, "breaker_counts") &&
            row_is_delay(row, failure) && error_of_failure(failure) == row_errno(row);
+}
+
+static inline void row_print_wrong(const json_t *row, const struct failure *failure) {
+    print_error("%s: got %s retryable=%d counts=%d after=%lld ms errno=%d %s\n",
+                row_text(row, "id"), failure_class_name(failure->class), failure->retryable,
+                failure->counts_for_breaker, (long long)(failure->retry_after_ns / TIME_MS),
+                error_of_failure(failure), failure->message);
 }
 
 #endif

@@ -135,7 +135,6 @@ static void test_policies_are_set_by_class_and_by_kind(void **state) {
     assert_int_equal(a->breaker.ratio_outcomes_min, 10);
     assert_int_equal(a->context_window, 128000);
     assert_int_equal(a->dialect.prefill, PREFILL_PREFIX);
-    assert_string_equal(a->dialect.token_limit_field, "max_tokens");
     const struct provider_config *b = find(config, "b");
     assert_int_equal(b->dialect.prefill, PREFILL_PLAIN); // its API has no other
     assert_int_equal(retry_attempts_of(&b->retry, FAILURE_SERVER), 2);

@@ -102,13 +102,15 @@ static void test_lines_without_memory_are_lost_and_told_of_later(void **state) {
     struct events *events = events_create(LINES, BYTES);
     add(events, "a\n");
     memory_is_short = true;
-    while (events_lost(events) < 3) // at first there is room
+    for (int lost = 0; lost < 3;) { // at first there is room
+        uint64_t before = events_end(events);
         add(events, "b\n");
+        if (events_end(events) == before) lost++;
+    }
     memory_is_short = false;
     uint64_t start = events_start(events);
     uint64_t end = events_end(events);
     events_append(events, 0, slice_of("c\n"));
-    assert_int_equal(events_lost(events), 3);
     assert_true(events_start(events) >= start);
     struct slice told = events_read(events, end, SIZE_MAX);
     assert_true(slice_equals(told, "{\"at\":\"1970-01-01T00:00:00.000Z\",\"event\":\"events_lost\","
@@ -127,7 +129,6 @@ static void test_no_journal_is_an_empty_one(void **state) {
     assert_int_equal(events_start(NULL), 0);
     assert_int_equal(events_end(NULL), 0);
     assert_int_equal(events_read(NULL, 0, 10).length, 0);
-    assert_int_equal(events_lost(NULL), 0);
     assert_int_equal(events_changed_wall_ns(NULL), 0);
     events_destroy(NULL);
 }

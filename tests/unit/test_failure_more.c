@@ -9,24 +9,6 @@
 #include "tests/unit/replay.h"
 #include "tests/unit/rows.h"
 
-static void judge_reply(const json_t *row, struct failure *failure_out) {
-    struct header headers[ROW_HEADERS_MAX];
-    size_t count = 0;
-    const char *name;
-    json_t *value;
-    json_object_foreach(json_object_get(row, "headers"), name, value) {
-        headers[count].name = slice_of(name);
-        headers[count++].value = slice_of(json_string_value(value));
-    }
-    struct failed_reply reply = {
-        .status = (int)json_integer_value(json_object_get(row, "status")),
-        .headers = headers,
-        .header_count = count,
-        .body = slice_of(row_text(row, "sample_body")),
-    };
-    failure_from_reply(&reply, failure_out);
-}
-
 static void judge_stream(const json_t *row, struct failure *failure_out) {
     struct replay replay;
     replay_begin(&replay, replay_wire(row_text(row, "wire")), &replay_dialect, "text/event-stream");
@@ -43,12 +25,10 @@ static int check_row(const json_t *row) {
     if (row_flag(row, "in_stream"))
         judge_stream(row, &failure);
     else
-        judge_reply(row, &failure);
+        row_judge_reply(row, &failure);
     const char *class = failure_class_name(failure.class);
     if (strcmp(class, row_text(row, "category")) == 0 && row_is_verdict(row, &failure)) return 0;
-    print_error("%s: got %s retryable=%d counts=%d after=%lld ms errno=%d\n", row_text(row, "id"),
-                class, failure.retryable, failure.counts_for_breaker,
-                (long long)(failure.retry_after_ns / TIME_MS), error_of_failure(&failure));
+    row_print_wrong(row, &failure);
     return 1;
 }
 

@@ -8,28 +8,6 @@
 
 #include "tests/unit/rows.h"
 
-static size_t headers_of(const json_t *row, struct header headers[ROW_HEADERS_MAX]) {
-    size_t count = 0;
-    const char *name;
-    json_t *value;
-    json_object_foreach(json_object_get(row, "headers"), name, value) {
-        headers[count].name = slice_of(name);
-        headers[count++].value = slice_of(json_string_value(value));
-    }
-    return count;
-}
-
-static void judge_reply(const json_t *row, struct failure *failure_out) {
-    struct header headers[ROW_HEADERS_MAX];
-    struct failed_reply reply = {
-        .status = (int)json_integer_value(json_object_get(row, "status")),
-        .headers = headers,
-        .header_count = headers_of(row, headers),
-        .body = slice_of(row_text(row, "sample_body")),
-    };
-    failure_from_reply(&reply, failure_out);
-}
-
 static void judge_ended(const json_t *row, struct failure *failure_out) {
     static const struct {
         const char *id;
@@ -78,12 +56,10 @@ static int check_row(const json_t *row) {
     if (row_is_transport(row))
         judge_ended(row, &failure);
     else
-        judge_reply(row, &failure);
+        row_judge_reply(row, &failure);
     const char *class = failure_class_name(failure.class);
     if (strcmp(class, class_of(row)) == 0 && row_is_verdict(row, &failure)) return 0;
-    print_error("%s: got %s retryable=%d counts=%d after=%lld ms errno=%d\n", row_text(row, "id"),
-                class, failure.retryable, failure.counts_for_breaker,
-                (long long)(failure.retry_after_ns / TIME_MS), error_of_failure(&failure));
+    row_print_wrong(row, &failure);
     return 1;
 }
 

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "core/base/time.h"
 #include "core/transport/fault_words.h"
 
 static const struct wire *const wires[] = { &wire_openai_chat, &wire_openai_responses,
@@ -58,6 +59,28 @@ static void test_a_wire_has_its_own_status_for_overload(void **state) {
     assert_int_equal(fault_reply_status(&fault, &wire_openai_chat), 503);
 }
 
+static void test_a_wait_is_told_in_seconds_and_exactly_where_they_are_not_enough(void **state) {
+    static const struct {
+        int64_t wait_ns;
+        const char *values[3];
+    } rows[] = {
+        { -1, { "application/json" } },
+        { 2 * TIME_S, { "application/json", "2" } },
+        { 1500 * TIME_MS, { "application/json", "2", "1500" } },
+    };
+    static const char *const names[] = { "content-type", "retry-after", "retry-after-ms" };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct fault fault = { .kind = FAULT_RATE_LIMIT, .retry_after_ns = rows[i].wait_ns };
+        struct fault_headers got;
+        fault_write_headers(&fault, &got);
+        assert_int_equal(got.count, i + 1);
+        for (size_t j = 0; j < got.count; j++) {
+            assert_true(slice_equals(got.headers[j].name, names[j]));
+            assert_true(slice_equals(got.headers[j].value, rows[i].values[j]));
+        }
+    }
+}
+
 static void test_without_memory_it_says_so(void **state) {
     struct fault fault = { .kind = FAULT_SERVER, .status = 500 };
     struct bytes none;
@@ -75,6 +98,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_reply_is_judged_as_what_it_rehearses_on_every_wire),
         cmocka_unit_test(test_a_wire_has_its_own_status_for_overload),
+        cmocka_unit_test(test_a_wait_is_told_in_seconds_and_exactly_where_they_are_not_enough),
         cmocka_unit_test(test_without_memory_it_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "mount/key_command.h"
 #include "mount/keys.h"
 
 static const char *no_variable(void *owner, const char *name) {

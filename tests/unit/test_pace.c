@@ -108,7 +108,7 @@ static void test_it_grows_towards_the_ceiling_fast_around_it_slowly_and_beyond_f
     assert_near(pace_at(&pace, 8434 * TIME_MS + 10 * TIME_S), 110);
 }
 
-static void test_it_waits_at_its_beginning_while_it_rests(void **state) {
+static void test_it_waits_at_its_beginning_while_it_is_paused(void **state) {
     struct pace pace = paced(94, 100);
     pace.grown_ns = 50 * TIME_S;
     assert_near(pace_at(&pace, 0), 94);
@@ -220,7 +220,7 @@ static void test_half_a_second_counts_as_one_burst_at_least(void **state) {
     assert_true(pace.ceiling < ceiling);
 }
 
-static void test_it_rests_before_it_grows_again(void **state) {
+static void test_it_waits_before_it_grows_again(void **state) {
     struct pace pace = paced(94, 100);
     pace_note_turned_away(&pace);
     pace_note_limit(&pace, 10 * TIME_S, 10 * TIME_S, 20 * TIME_S);
@@ -250,7 +250,7 @@ int main(void) {
         cmocka_unit_test(
             test_a_search_doubles_every_three_seconds_and_slower_where_replies_are_slow),
         cmocka_unit_test(test_it_grows_towards_the_ceiling_fast_around_it_slowly_and_beyond_fast),
-        cmocka_unit_test(test_it_waits_at_its_beginning_while_it_rests),
+        cmocka_unit_test(test_it_waits_at_its_beginning_while_it_is_paused),
         cmocka_unit_test(test_what_headers_tell_caps_it),
         cmocka_unit_test(test_what_headers_tell_is_the_first_pace),
         cmocka_unit_test(test_a_cap_is_no_pace),
@@ -260,7 +260,7 @@ int main(void) {
         cmocka_unit_test(test_far_less_must_come_twice_in_a_row),
         cmocka_unit_test(test_a_burst_of_429s_lowers_it_once),
         cmocka_unit_test(test_half_a_second_counts_as_one_burst_at_least),
-        cmocka_unit_test(test_it_rests_before_it_grows_again),
+        cmocka_unit_test(test_it_waits_before_it_grows_again),
         cmocka_unit_test(test_latency_is_smoothed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,28 +8,10 @@
 
 #include <cmocka.h>
 
-#include "core/engine/provider.h"
 #include "core/engine/report.h"
-#include "tests/unit/directories.h"
-#include "tests/unit/fake_spill.h"
-#include "tests/unit/script_transport.h"
+#include "tests/unit/engine_world.h"
 
 enum { KIB = 1 << 10 };
-
-struct world {
-    struct clock clock;
-    struct timers timers;
-    struct script_transport script;
-    struct fake_spill disk;
-    struct config *config;
-    struct engine *engine;
-};
-
-static const char *no_environment(void *owner, const char *name) {
-    (void)owner;
-    (void)name;
-    return NULL;
-}
 
 static const char two_and_a_route[] =
     "{\"defaults\":{\"recovery\":\"off\",\"retry\":{\"max_attempts\":1},"
@@ -38,47 +20,7 @@ static const char two_and_a_route[] =
     "\"q\":{\"type\":\"openai-compatible\",\"base_url\":\"http://127.0.0.1:2/v1\",\"model\":\"m\"},"
     "\"any\":{\"type\":\"route\",\"providers\":[\"p\",\"q\"]}}}";
 
-static struct world *world_of(void) {
-    struct world *world = calloc(1, sizeof(*world));
-    struct config_error error = { "" };
-    world->clock.now_ns = 1000 * TIME_S;
-    world->clock.wall_ns = INT64_C(1795529403) * TIME_S;
-    timers_init(&world->timers);
-    script_transport_init(&world->script);
-    fake_spill_init(&world->disk);
-    world->config =
-        config_parse(slice_of(two_and_a_route), "test.json", no_environment, NULL, &error);
-    if (!world->config) fail_msg("%s", error.text);
-    struct engine_parts parts = { .clock = &world->clock,
-                                  .timers = &world->timers,
-                                  .transport = &world->script.transport,
-                                  .random_seed = 1,
-                                  .spill = &world->disk.spill,
-                                  .memory_max = 512 * KIB };
-    world->engine = engine_create(&parts);
-    make_directories(world->engine, world->config);
-    return world;
-}
-
-static void world_end(struct world *world) {
-    engine_destroy(world->engine);
-    assert_int_equal(world->disk.count, 0);
-    config_destroy(world->config);
-    timers_finish(&world->timers);
-    script_transport_finish(&world->script);
-    free(world);
-}
-
-static struct request *ask(struct world *world, const char *provider) {
-    struct bytes prompt;
-    bytes_init(&prompt, 1 << 10);
-    bytes_append_text(&prompt, "hello");
-    struct request *request =
-        request_submit(engine_find_provider(world->engine, provider), &prompt);
-    bytes_finish(&prompt);
-    assert_non_null(request);
-    return request;
-}
+enum { P, Q, ANY }; // the directories of two_and_a_route
 
 static void fails(struct world *world, int status, const char *headers) {
     script_connect(&world->script);
@@ -98,19 +40,6 @@ static void says(struct world *world, size_t length) {
     assert_true(bytes_append_text(&event, tail) && bytes_append(&event, "", 1));
     script_body(&world->script, event.data);
     bytes_finish(&event);
-}
-
-static void stream_begins(struct world *world) {
-    script_connect(&world->script);
-    script_reply(&world->script, 200, "content-type: text/event-stream\n");
-}
-
-static void stream_stops(struct world *world) {
-    script_body(&world->script,
-                "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
-                "data: [DONE]\n\n");
-    script_end(&world->script, TRANSPORT_OK);
-    engine_flush(world->engine);
 }
 
 // series: the name with its labels, as it is printed.
@@ -137,7 +66,7 @@ static double value_of(struct world *world, const char *series) {
     } while (0)
 
 static void test_a_fresh_mount_shows_what_will_be_counted(void **state) {
-    struct world *world = world_of();
+    struct world *world = world_of(two_and_a_route, 512 * KIB);
     assert_value(world, "askfs_requests_total{provider=\"p\",outcome=\"failed\"}", 0);
     assert_value(world, "askfs_failed_requests_total{provider=\"p\",error_class=\"billing\"}", 0);
     assert_value(world, "askfs_attempts_total{provider=\"p\",error_class=\"ok\"}", 0);
@@ -156,9 +85,9 @@ static void test_a_fresh_mount_shows_what_will_be_counted(void **state) {
 }
 
 static void test_what_went_to_the_spill_is_shown_and_what_could_not(void **state) {
-    struct world *world = world_of();
-    struct request *request = ask(world, "p");
-    stream_begins(world);
+    struct world *world = world_of(two_and_a_route, 512 * KIB);
+    struct request *request = world_ask(world, P, "hello");
+    world_stream_begins(world);
     for (int i = 0; i < 8; i++)
         says(world, 32 * KIB);
     double spilled = value_of(world, "askfs_spilled_bytes");
@@ -177,25 +106,25 @@ static void test_what_went_to_the_spill_is_shown_and_what_could_not(void **state
         says(world, 32 * KIB);
     assert_value(world, "askfs_spill_failing", 0);
     assert_value(world, "askfs_spill_failures_total", failures); // a counter
-    stream_stops(world);
+    world_stream_stops(world);
     request_release(request);
     world_end(world);
 }
 
 static void test_a_refused_key_raises_its_alert_until_the_key_is_accepted(void **state) {
-    struct world *world = world_of();
-    struct request *refused = ask(world, "p");
+    struct world *world = world_of(two_and_a_route, 512 * KIB);
+    struct request *refused = world_ask(world, P, "hello");
     fails(world, 401, "content-type: application/json\n");
     assert_value(world, "askfs_alert_raised{provider=\"p\",alert=\"key_refused\"}", 1);
     assert_value(world, "askfs_alert_raised{provider=\"q\",alert=\"key_refused\"}", 0);
     assert_value(world, "askfs_attempts_total{provider=\"p\",error_class=\"auth\"}", 1);
     assert_value(world, "askfs_failed_requests_total{provider=\"p\",error_class=\"auth\"}", 1);
     assert_value(world, "askfs_error_ratio_5m{provider=\"p\"}", 1);
-    struct request *accepted = ask(world, "p");
-    stream_begins(world);
+    struct request *accepted = world_ask(world, P, "hello");
+    world_stream_begins(world);
     assert_value(world, "askfs_active_streams{provider=\"p\"}", 1);
     says(world, 1);
-    stream_stops(world);
+    world_stream_stops(world);
     assert_value(world, "askfs_active_streams{provider=\"p\"}", 0);
     assert_value(world, "askfs_alert_raised{provider=\"p\",alert=\"key_refused\"}", 0);
     assert_value(world, "askfs_error_ratio_5m{provider=\"p\"}", 0.5);
@@ -205,10 +134,10 @@ static void test_a_refused_key_raises_its_alert_until_the_key_is_accepted(void *
 }
 
 static void test_a_pause_for_a_rate_limit_is_shown_as_it_passes(void **state) {
-    struct world *world = world_of();
-    struct request *request = ask(world, "p");
+    struct world *world = world_of(two_and_a_route, 512 * KIB);
+    struct request *request = world_ask(world, P, "hello");
     fails(world, 429, "retry-after: 7\n");
-    struct request *waits = ask(world, "p");
+    struct request *waits = world_ask(world, P, "hello");
     assert_value(world, "askfs_queued_requests{provider=\"p\"}", 1);
     assert_value(world, "askfs_provider_state{provider=\"p\",state=\"rate_limited\"}", 1);
     assert_value(world, "askfs_provider_state{provider=\"p\",state=\"ok\"}", 0);
@@ -223,13 +152,13 @@ static void test_a_pause_for_a_rate_limit_is_shown_as_it_passes(void **state) {
 }
 
 static void test_what_is_cancelled_is_an_attempt_only_while_one_is_under_way(void **state) {
-    struct world *world = world_of();
-    struct request *request = ask(world, "p");
+    struct world *world = world_of(two_and_a_route, 512 * KIB);
+    struct request *request = world_ask(world, P, "hello");
     fails(world, 429, "retry-after: 7\n");
-    struct request *waits = ask(world, "p");
+    struct request *waits = world_ask(world, P, "hello");
     request_cancel(waits);
-    struct request *streams = ask(world, "q");
-    stream_begins(world);
+    struct request *streams = world_ask(world, Q, "hello");
+    world_stream_begins(world);
     request_cancel(streams);
     assert_value(world, "askfs_requests_total{provider=\"p\",outcome=\"cancelled\"}", 1);
     assert_value(world, "askfs_attempts_total{provider=\"p\",error_class=\"cancelled\"}", 0);
@@ -242,11 +171,11 @@ static void test_what_is_cancelled_is_an_attempt_only_while_one_is_under_way(voi
 }
 
 static void test_a_route_counts_its_request_beside_its_provider(void **state) {
-    struct world *world = world_of();
-    struct request *request = ask(world, "any");
-    stream_begins(world);
+    struct world *world = world_of(two_and_a_route, 512 * KIB);
+    struct request *request = world_ask(world, ANY, "hello");
+    world_stream_begins(world);
     says(world, 1);
-    stream_stops(world);
+    world_stream_stops(world);
     assert_value(world, "askfs_requests_total{provider=\"any\",outcome=\"ok\"}", 1);
     assert_value(world, "askfs_requests_total{provider=\"p\",outcome=\"ok\"}", 1);
     assert_value(world, "askfs_ttft_seconds_count{provider=\"p\"}", 1);
@@ -256,7 +185,7 @@ static void test_a_route_counts_its_request_beside_its_provider(void **state) {
 }
 
 static void test_short_memory_is_told_wherever_it_ends(void **state) {
-    struct world *world = world_of();
+    struct world *world = world_of(two_and_a_route, 512 * KIB);
     struct bytes whole;
     bytes_init(&whole, 1 << 20);
     assert_true(report_metrics(world->engine, &whole));

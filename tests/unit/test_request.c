@@ -1,30 +1,11 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "core/engine/provider.h"
-#include "core/engine/report.h"
-#include "tests/unit/directories.h"
-#include "tests/unit/script_transport.h"
-
-struct world {
-    struct clock clock;
-    struct timers timers;
-    struct script_transport script;
-    struct config *config;
-    struct engine *engine;
-    struct provider *provider;
-};
-
-static const char *no_environment(void *owner, const char *name) {
-    (void)owner;
-    (void)name;
-    return NULL;
-}
+#include "tests/unit/engine_world.h"
 
 static const char plain[] = "{\"defaults\":{\"retry\":{\"max_attempts\":3,\"initial_delay\":0.5},"
                             "\"timeouts\":{\"connection\":5,\"first_token\":10,\"read\":20}},"
@@ -36,54 +17,10 @@ static const char no_recovery[] =
     "\"providers\":{\"p\":{\"type\":\"openai-compatible\","
     "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}";
 
-static struct world *world_of(const char *config) {
-    struct world *world = calloc(1, sizeof(*world));
-    struct config_error error = { "" };
-    world->clock.now_ns = 1000 * TIME_S;
-    world->clock.wall_ns = INT64_C(1795529403) * TIME_S;
-    timers_init(&world->timers);
-    script_transport_init(&world->script);
-    world->config = config_parse(slice_of(config), "test.json", no_environment, NULL, &error);
-    if (!world->config) fail_msg("%s", error.text);
-    struct engine_parts parts = { .clock = &world->clock,
-                                  .timers = &world->timers,
-                                  .transport = &world->script.transport,
-                                  .random_seed = 1 };
-    world->engine = engine_create(&parts);
-    make_directories(world->engine, world->config);
-    world->provider = engine_provider(world->engine, 0);
-    return world;
-}
-
-static void world_end(struct world *world) {
-    engine_destroy(world->engine);
-    config_destroy(world->config);
-    timers_finish(&world->timers);
-    script_transport_finish(&world->script);
-    free(world);
-}
-
-static struct request *ask(struct world *world, const char *text) {
-    struct bytes prompt;
-    bytes_init(&prompt, 1 << 20);
-    bytes_append_text(&prompt, text);
-    struct request *request = request_submit(world->provider, &prompt);
-    bytes_finish(&prompt);
-    assert_non_null(request);
-    return request;
-}
-
 static void pass(struct world *world, int64_t duration_ns) {
     world->clock.now_ns += duration_ns;
     timers_run(&world->timers, world->clock.now_ns);
     engine_flush(world->engine);
-}
-
-static const char event_stream[] = "content-type: text/event-stream\n";
-
-static void stream_begins(struct world *world) {
-    script_connect(&world->script);
-    script_reply(&world->script, 200, event_stream);
 }
 
 static void says(struct world *world, const char *text) {
@@ -93,12 +30,6 @@ static void says(struct world *world, const char *text) {
     script_body(&world->script, event);
 }
 
-static void stops(struct world *world) {
-    script_body(&world->script,
-                "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
-                "data: [DONE]\n\n");
-}
-
 static void assert_text(struct request *request, const char *text) {
     const struct store *store = request_response(request);
     assert_int_equal(store_length(store), strlen(text));
@@ -106,19 +37,19 @@ static void assert_text(struct request *request, const char *text) {
 }
 
 static void test_a_prompt_becomes_one_post_and_its_stream_the_response(void **state) {
-    struct world *world = world_of(plain);
-    struct request *request = ask(world, "hello");
+    struct world *world = world_of(plain, 0);
+    struct request *request = world_ask(world, 0, "hello");
     assert_int_equal(world->script.count, 1);
     assert_string_equal(script_newest(&world->script)->url,
                         "http://127.0.0.1:1/v1/chat/completions");
     assert_non_null(strstr(script_newest(&world->script)->body.data, "hello"));
     assert_int_equal(request_state(request), REQUEST_CONNECTING);
-    stream_begins(world);
+    world_stream_begins(world);
     assert_int_equal(request_state(request), REQUEST_WAITING);
     says(world, "Hel");
     assert_int_equal(request_state(request), REQUEST_STREAMING);
     says(world, "lo");
-    stops(world);
+    world_stream_stops(world);
     assert_int_equal(request_state(request), REQUEST_DONE);
     assert_text(request, "Hello");
     script_end(&world->script, TRANSPORT_OK);
@@ -127,8 +58,8 @@ static void test_a_prompt_becomes_one_post_and_its_stream_the_response(void **st
 }
 
 static void test_a_server_error_is_tried_again_until_attempts_are_spent(void **state) {
-    struct world *world = world_of(plain);
-    struct request *request = ask(world, "hello");
+    struct world *world = world_of(plain, 0);
+    struct request *request = world_ask(world, 0, "hello");
     for (int attempt = 1; attempt <= 3; attempt++) {
         assert_int_equal(world->script.count, attempt);
         script_reply(&world->script, 503, "content-type: application/json\n");
@@ -144,8 +75,8 @@ static void test_a_server_error_is_tried_again_until_attempts_are_spent(void **s
 }
 
 static void test_a_refused_key_is_not_tried_again(void **state) {
-    struct world *world = world_of(plain);
-    struct request *request = ask(world, "hello");
+    struct world *world = world_of(plain, 0);
+    struct request *request = world_ask(world, 0, "hello");
     script_reply(&world->script, 401, "content-type: application/json\n");
     script_end(&world->script, TRANSPORT_OK);
     pass(world, 40 * TIME_S);
@@ -156,8 +87,8 @@ static void test_a_refused_key_is_not_tried_again(void **state) {
 }
 
 static void test_a_told_delay_is_waited_out(void **state) {
-    struct world *world = world_of(plain);
-    struct request *request = ask(world, "hello");
+    struct world *world = world_of(plain, 0);
+    struct request *request = world_ask(world, 0, "hello");
     script_reply(&world->script, 429, "retry-after: 7\n");
     script_end(&world->script, TRANSPORT_OK);
     assert_int_equal(request_state(request), REQUEST_RETRYING);
@@ -170,11 +101,11 @@ static void test_a_told_delay_is_waited_out(void **state) {
 }
 
 static void test_a_429_holds_every_other_request_of_the_provider(void **state) {
-    struct world *world = world_of(plain);
-    struct request *first = ask(world, "one");
+    struct world *world = world_of(plain, 0);
+    struct request *first = world_ask(world, 0, "one");
     script_reply(&world->script, 429, "retry-after: 7\n");
     script_end(&world->script, TRANSPORT_OK);
-    struct request *second = ask(world, "two");
+    struct request *second = world_ask(world, 0, "two");
     assert_int_equal(request_state(second), REQUEST_QUEUED);
     assert_int_equal(world->script.count, 1);
     pass(world, 7 * TIME_S);
@@ -185,17 +116,17 @@ static void test_a_429_holds_every_other_request_of_the_provider(void **state) {
 }
 
 static void test_a_cut_that_nobody_saw_is_restarted(void **state) {
-    struct world *world = world_of(plain);
-    struct request *request = ask(world, "hello");
-    stream_begins(world);
+    struct world *world = world_of(plain, 0);
+    struct request *request = world_ask(world, 0, "hello");
+    world_stream_begins(world);
     says(world, "half");
     script_end(&world->script, TRANSPORT_PARTIAL);
     assert_int_equal(request_state(request), REQUEST_RETRYING);
     pass(world, 40 * TIME_S);
     assert_int_equal(world->script.count, 2);
-    stream_begins(world);
+    world_stream_begins(world);
     says(world, "whole");
-    stops(world);
+    world_stream_stops(world);
     assert_text(request, "whole");
     assert_int_equal(request_state(request), REQUEST_DONE);
     request_release(request);
@@ -203,9 +134,9 @@ static void test_a_cut_that_nobody_saw_is_restarted(void **state) {
 }
 
 static void test_a_stream_without_its_terminal_event_is_not_complete(void **state) {
-    struct world *world = world_of(no_recovery);
-    struct request *request = ask(world, "hello");
-    stream_begins(world);
+    struct world *world = world_of(no_recovery, 0);
+    struct request *request = world_ask(world, 0, "hello");
+    world_stream_begins(world);
     says(world, "half");
     request_read(request, REQUEST_RESPONSE, 0, 100);
     script_end(&world->script, TRANSPORT_OK);
@@ -218,9 +149,9 @@ static void test_a_stream_without_its_terminal_event_is_not_complete(void **stat
 }
 
 static void test_keep_alives_do_not_hold_off_the_read_limit(void **state) {
-    struct world *world = world_of(no_recovery);
-    struct request *request = ask(world, "hello");
-    stream_begins(world);
+    struct world *world = world_of(no_recovery, 0);
+    struct request *request = world_ask(world, 0, "hello");
+    world_stream_begins(world);
     says(world, "half");
     request_read(request, REQUEST_RESPONSE, 0, 100);
     for (int i = 0; i < 19; i++) {
@@ -237,8 +168,8 @@ static void test_keep_alives_do_not_hold_off_the_read_limit(void **state) {
 }
 
 static void test_a_connection_that_does_not_come_is_a_timeout(void **state) {
-    struct world *world = world_of(plain);
-    struct request *request = ask(world, "hello");
+    struct world *world = world_of(plain, 0);
+    struct request *request = world_ask(world, 0, "hello");
     pass(world, 5 * TIME_S);
     assert_true(world->script.transfers[0].cancelled);
     assert_int_equal(request_state(request), REQUEST_RETRYING);
@@ -247,9 +178,9 @@ static void test_a_connection_that_does_not_come_is_a_timeout(void **state) {
 }
 
 static void test_a_cancel_ends_the_transfer_and_nothing_is_sent_after(void **state) {
-    struct world *world = world_of(plain);
-    struct request *request = ask(world, "hello");
-    stream_begins(world);
+    struct world *world = world_of(plain, 0);
+    struct request *request = world_ask(world, 0, "hello");
+    world_stream_begins(world);
     says(world, "half");
     request_cancel(request);
     assert_true(script_newest(&world->script)->cancelled);
@@ -262,9 +193,9 @@ static void test_a_cancel_ends_the_transfer_and_nothing_is_sent_after(void **sta
 }
 
 static void test_the_breaker_opens_after_its_threshold_and_nothing_is_sent(void **state) {
-    struct world *world = world_of(plain);
+    struct world *world = world_of(plain, 0);
     for (int i = 0; i < 5; i++) {
-        struct request *request = ask(world, "hello");
+        struct request *request = world_ask(world, 0, "hello");
         while (!request_has_ended(request)) {
             script_reply(&world->script, 500, "content-type: application/json\n");
             script_end(&world->script, TRANSPORT_OK);
@@ -273,8 +204,8 @@ static void test_the_breaker_opens_after_its_threshold_and_nothing_is_sent(void 
         request_release(request);
     }
     int sent = world->script.count;
-    assert_int_equal(provider_admits(world->provider), FAILURE_BREAKER_OPEN);
-    struct request *request = ask(world, "hello");
+    assert_int_equal(provider_admits(engine_provider(world->engine, 0)), FAILURE_BREAKER_OPEN);
+    struct request *request = world_ask(world, 0, "hello");
     assert_int_equal(request_state(request), REQUEST_FAILED);
     assert_int_equal(request_failure(request)->class, FAILURE_BREAKER_OPEN);
     assert_int_equal(world->script.count, sent);
@@ -287,12 +218,12 @@ static void count_change(void *owner) {
 }
 
 static void test_a_watcher_hears_once_a_turn(void **state) {
-    struct world *world = world_of(plain);
-    struct request *request = ask(world, "hello");
+    struct world *world = world_of(plain, 0);
+    struct request *request = world_ask(world, 0, "hello");
     int changes = 0;
     struct watcher watcher = { .changed = count_change, .owner = &changes };
     request_watch(request, &watcher);
-    stream_begins(world);
+    world_stream_begins(world);
     says(world, "a");
     says(world, "b");
     engine_flush(world->engine);
@@ -305,31 +236,32 @@ static void test_a_watcher_hears_once_a_turn(void **state) {
 static void test_finished_requests_past_the_kept_ones_go(void **state) {
     struct world *world =
         world_of("{\"providers\":{\"p\":{\"type\":\"openai-compatible\",\"requests_kept\":2,"
-                 "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}");
+                 "\"base_url\":\"http://127.0.0.1:1/v1\",\"model\":\"m\"}}}",
+                 0);
     char first[64] = "";
     for (int i = 0; i < 4; i++) {
-        struct request *request = ask(world, "hello");
+        struct request *request = world_ask(world, 0, "hello");
         if (i == 0) snprintf(first, sizeof(first), "%s", request_id(request));
-        stream_begins(world);
-        stops(world);
+        world_stream_begins(world);
+        world_stream_stops(world);
         script_end(&world->script, TRANSPORT_OK);
         request_release(request);
     }
-    assert_int_equal(provider_request_count(world->provider), 2);
-    assert_null(provider_find_request(world->provider, first));
+    assert_int_equal(provider_request_count(engine_provider(world->engine, 0)), 2);
+    assert_null(provider_find_request(engine_provider(world->engine, 0), first));
     world_end(world);
 }
 
 static void test_the_models_are_asked_for_once(void **state) {
-    struct world *world = world_of(plain);
-    struct request *listing = provider_list_models(world->provider);
+    struct world *world = world_of(plain, 0);
+    struct request *listing = provider_list_models(engine_provider(world->engine, 0));
     assert_int_equal(world->script.count, 1);
     assert_false(script_newest(&world->script)->is_post);
     script_reply(&world->script, 200, "content-type: application/json\n");
     script_body(&world->script, "{\"data\":[{\"id\":\"a\"},{\"id\":\"b\"}]}");
     script_end(&world->script, TRANSPORT_OK);
     assert_text(listing, "a\nb\n");
-    struct request *again = provider_list_models(world->provider);
+    struct request *again = provider_list_models(engine_provider(world->engine, 0));
     assert_ptr_equal(again, listing);
     assert_int_equal(world->script.count, 1);
     request_release(listing);

@@ -64,7 +64,7 @@ static void test_when_all_rest_the_one_that_rests_shortest_is_asked(void **state
     assert_member(begin(members, 3), 1);
 }
 
-static void test_nobody_is_asked_who_rests_longer_than_may_be_waited(void **state) {
+static void test_nobody_is_asked_who_is_paused_longer_than_may_be_waited(void **state) {
     struct route_member members[] = { FRESH };
     members[0].wait_ns = WAIT_MAX_S * TIME_S + 1;
     assert_false(begin(members, 1).found);
@@ -162,7 +162,7 @@ int main(void) {
         cmocka_unit_test(test_a_provider_without_a_key_is_skipped),
         cmocka_unit_test(test_a_long_pause_is_skipped_and_a_short_one_waited_out),
         cmocka_unit_test(test_when_all_rest_the_one_that_rests_shortest_is_asked),
-        cmocka_unit_test(test_nobody_is_asked_who_rests_longer_than_may_be_waited),
+        cmocka_unit_test(test_nobody_is_asked_who_is_paused_longer_than_may_be_waited),
         cmocka_unit_test(test_that_all_breakers_are_open_is_told_apart),
         cmocka_unit_test(test_a_failure_is_retried_where_it_happened),
         cmocka_unit_test(test_a_told_wait_longer_than_the_patience_moves_on),

@@ -47,16 +47,16 @@ static int check_row(const json_t *row) {
     replay_steps(&replay, slice_of(row_text(row, "sample_body")), 7);
     verdict_of(&replay, &failure);
     bool same = is_expected(row, &replay, &failure);
-    if (!same)
-        print_error("%s: status %d, %s retryable=%d counts=%d errno=%d %s\n", row_text(row, "id"),
-                    replay.status, failure_class_name(failure.class), failure.retryable,
-                    failure.counts_for_breaker, error_of_failure(&failure), failure.message);
+    if (!same) {
+        print_error("status %d; ", replay.status);
+        row_print_wrong(row, &failure);
+    }
     replay_finish(&replay);
     return !same;
 }
 
 static void test_each_stream_gets_its_verdict(void **state) {
-    json_t *rows = json_load_file("tests/data/provider-errors.json", JSON_ALLOW_NUL, NULL);
+    json_t *rows = rows_load();
     assert_non_null(rows);
     size_t i;
     json_t *row;

@@ -1,12 +1,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "core/providers/turns.h"
+#include "tests/unit/same_json.h"
 
 enum { ROOM = 1 << 20 };
 
@@ -34,57 +34,44 @@ static json_t *turns_of(const struct question *question, enum prefill_kind prefi
     return turns;
 }
 
-static void assert_turns(json_t *turns, const char *expected) {
-    json_t *want = json_loads(expected, 0, NULL);
-    assert_non_null(want);
-    if (!json_equal(turns, want)) {
-        char *text = json_dumps(turns, JSON_COMPACT);
-        print_error("%s\n", text);
-        free(text);
-    }
-    assert_true(json_equal(turns, want));
-    json_decref(turns);
-    json_decref(want);
-}
-
 #define USER "{\"role\":\"user\",\"content\":\"hi\"}"
 #define SYSTEM "{\"role\":\"system\",\"content\":\"be brief\"}"
 #define ASSISTANT(text) "{\"role\":\"assistant\",\"content\":\"" text "\"}"
 
 static void test_a_prompt_alone_is_the_users_turn(void **state) {
     struct question question = ask(CONTINUATION_NONE, "not looked at");
-    assert_turns(turns_of(&question, PREFILL_PLAIN, &plain), "[" USER "]");
+    assert_same_json(turns_of(&question, PREFILL_PLAIN, &plain), "[" USER "]");
 }
 
 static void test_the_system_text_comes_first_where_the_api_has_it_there(void **state) {
     struct question question = ask(CONTINUATION_NONE, "");
-    assert_turns(turns_of(&question, PREFILL_PLAIN, &with_system), "[" SYSTEM "," USER "]");
+    assert_same_json(turns_of(&question, PREFILL_PLAIN, &with_system), "[" SYSTEM "," USER "]");
     question.system = slice_of("");
-    assert_turns(turns_of(&question, PREFILL_PLAIN, &with_system), "[" USER "]");
+    assert_same_json(turns_of(&question, PREFILL_PLAIN, &with_system), "[" USER "]");
 }
 
 static void test_a_prefill_is_the_last_turn_byte_for_byte(void **state) {
     struct question question = ask(CONTINUATION_PREFILL, "Half a \"line\"\n\té");
-    assert_turns(turns_of(&question, PREFILL_PLAIN, &with_system),
-                 "[" SYSTEM "," USER "," ASSISTANT("Half a \\\"line\\\"\\n\\té") "]");
-    assert_turns(turns_of(&question, PREFILL_CONTINUE_FINAL, &plain),
-                 "[" USER "," ASSISTANT("Half a \\\"line\\\"\\n\\té") "]");
+    assert_same_json(turns_of(&question, PREFILL_PLAIN, &with_system),
+                     "[" SYSTEM "," USER "," ASSISTANT("Half a \\\"line\\\"\\n\\té") "]");
+    assert_same_json(turns_of(&question, PREFILL_CONTINUE_FINAL, &plain),
+                     "[" USER "," ASSISTANT("Half a \\\"line\\\"\\n\\té") "]");
 }
 
 static void test_a_prefill_says_that_it_is_one_where_the_server_wants_that(void **state) {
     struct question question = ask(CONTINUATION_PREFILL, "Half ");
-    assert_turns(turns_of(&question, PREFILL_PREFIX, &plain),
-                 "[" USER ",{\"role\":\"assistant\",\"content\":\"Half \",\"prefix\":true}]");
+    assert_same_json(turns_of(&question, PREFILL_PREFIX, &plain),
+                     "[" USER ",{\"role\":\"assistant\",\"content\":\"Half \",\"prefix\":true}]");
 }
 
 static void test_white_space_ends_a_prefill_only_where_it_may(void **state) {
     struct question question = ask(CONTINUATION_PREFILL, " Half \r\n\t ");
-    assert_turns(turns_of(&question, PREFILL_PLAIN, &plain),
-                 "[" USER "," ASSISTANT(" Half \\r\\n\\t ") "]");
-    assert_turns(turns_of(&question, PREFILL_PLAIN, &trimming),
-                 "[" USER "," ASSISTANT(" Half") "]");
+    assert_same_json(turns_of(&question, PREFILL_PLAIN, &plain),
+                     "[" USER "," ASSISTANT(" Half \\r\\n\\t ") "]");
+    assert_same_json(turns_of(&question, PREFILL_PLAIN, &trimming),
+                     "[" USER "," ASSISTANT(" Half") "]");
     question.partial = slice_of(" \n ");
-    assert_turns(turns_of(&question, PREFILL_PLAIN, &trimming), "[" USER "," ASSISTANT("") "]");
+    assert_same_json(turns_of(&question, PREFILL_PLAIN, &trimming), "[" USER "," ASSISTANT("") "]");
 }
 
 static void test_a_prefill_keeps_every_byte_of_any_text(void **state) {

@@ -52,11 +52,10 @@ static void test_words_and_wires_are_of_one_length(void **state) {
     }
 }
 
-static void test_only_public_providers_need_a_key(void **state) {
+static void test_a_type_with_a_key_is_asked_over_https(void **state) {
     for (size_t i = 0; provider_types[i]; i++) {
         const struct provider_type *type = provider_types[i];
-        assert_int_equal(type->key_required, type->key_variable != NULL);
-        if (type->key_required) assert_int_equal(strncmp(type->base_url, "https://", 8), 0);
+        if (type->key_variable) assert_int_equal(strncmp(type->base_url, "https://", 8), 0);
     }
 }
 
@@ -65,7 +64,7 @@ int main(void) {
         cmocka_unit_test(test_each_type_is_found_by_its_name),
         cmocka_unit_test(test_the_first_wire_is_the_default),
         cmocka_unit_test(test_words_and_wires_are_of_one_length),
-        cmocka_unit_test(test_only_public_providers_need_a_key),
+        cmocka_unit_test(test_a_type_with_a_key_is_asked_over_https),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

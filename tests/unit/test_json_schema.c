@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "core/providers/schema.h"
+#include "core/providers/json_schema.h"
 
 struct row {
     const char *schema;
@@ -75,12 +75,12 @@ static const struct row rows[] = {
 
 static void test_each_value_fits_or_is_told_where_it_does_not(void **state) {
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        char problem[SCHEMA_PROBLEM_SIZE];
+        char problem[JSON_SCHEMA_PROBLEM_SIZE];
         json_t *schema = json_loads(rows[i].schema, JSON_DECODE_ANY, NULL);
         json_t *value = json_loads(rows[i].value, JSON_DECODE_ANY, NULL);
         assert_non_null(schema);
         assert_non_null(value);
-        bool good = schema_fits(schema, value, problem);
+        bool good = json_schema_fits(schema, value, problem);
         if (good != !rows[i].problem ||
             strncmp(problem, good ? "" : rows[i].problem, good ? 1 : strlen(rows[i].problem)) != 0)
             fail_msg("%s, %s: '%s'", rows[i].schema, rows[i].value, problem);
@@ -90,7 +90,7 @@ static void test_each_value_fits_or_is_told_where_it_does_not(void **state) {
 }
 
 static void test_a_long_name_is_cut_and_control_characters_are_not_shown(void **state) {
-    char problem[SCHEMA_PROBLEM_SIZE];
+    char problem[JSON_SCHEMA_PROBLEM_SIZE];
     json_t *schema = json_pack("{s:b}", "additionalProperties", 0);
     json_t *value = json_object();
     char name[1000];
@@ -98,9 +98,9 @@ static void test_a_long_name_is_cut_and_control_characters_are_not_shown(void **
     name[0] = '\x1b';
     name[sizeof(name) - 1] = '\0';
     json_object_set_new(value, name, json_true());
-    assert_false(schema_fits(schema, value, problem));
+    assert_false(json_schema_fits(schema, value, problem));
     assert_null(strchr(problem, '\x1b'));
-    assert_true(strlen(problem) < SCHEMA_PROBLEM_SIZE);
+    assert_true(strlen(problem) < JSON_SCHEMA_PROBLEM_SIZE);
     json_decref(schema);
     json_decref(value);
 }
@@ -116,32 +116,32 @@ static void test_the_options_of_each_wire_are_understood(void **state) {
     const json_t *schema;
     for (size_t i = 0; i < sizeof(asking) / sizeof(*asking); i++) {
         json_t *options = json_loads(asking[i], 0, NULL);
-        assert_true(schema_is_asked_for(options, &schema));
+        assert_true(json_schema_is_asked_for(options, &schema));
         assert_true(json_is_object(schema));
         json_decref(options);
     }
     json_t *mode = json_loads("{\"response_format\": {\"type\": \"json_object\"}}", 0, NULL);
-    assert_true(schema_is_asked_for(mode, &schema));
+    assert_true(json_schema_is_asked_for(mode, &schema));
     assert_null(schema);
     json_decref(mode);
     json_t *plain = json_loads("{\"response_format\": {\"type\": \"text\"}, \"seed\": 1}", 0, NULL);
-    assert_false(schema_is_asked_for(plain, &schema));
-    assert_false(schema_is_asked_for(NULL, &schema));
+    assert_false(json_schema_is_asked_for(plain, &schema));
+    assert_false(json_schema_is_asked_for(NULL, &schema));
     json_decref(plain);
 }
 
 static void test_text_must_be_json_first(void **state) {
-    char problem[SCHEMA_PROBLEM_SIZE] = "";
+    char problem[JSON_SCHEMA_PROBLEM_SIZE] = "";
     json_t *schema = json_pack("{s:s}", "type", "string");
-    assert_true(schema_fits_text(NULL, slice_of(" {\"a\": 1} "), problem));
-    assert_true(schema_fits_text(
+    assert_true(json_schema_fits_text(NULL, slice_of(" {\"a\": 1} "), problem));
+    assert_true(json_schema_fits_text(
         NULL, slice_of("{\"a\": \"\\ud800\", \"b\": 18446744073709551616}"), problem));
-    assert_false(schema_fits_text(NULL, slice_of("[1]"), problem));
+    assert_false(json_schema_fits_text(NULL, slice_of("[1]"), problem));
     assert_string_equal(problem, "the answer is no JSON object");
-    assert_false(schema_fits_text(NULL, slice_of("{\"a\":"), problem));
+    assert_false(json_schema_fits_text(NULL, slice_of("{\"a\":"), problem));
     assert_string_equal(problem, "the answer is no JSON");
-    assert_false(schema_fits_text(NULL, (struct slice){ 0 }, problem));
-    assert_true(schema_fits_text(schema, slice_of("\"alone\""), problem));
+    assert_false(json_schema_fits_text(NULL, (struct slice){ 0 }, problem));
+    assert_true(json_schema_fits_text(schema, slice_of("\"alone\""), problem));
     json_decref(schema);
 }
 

@@ -1,4 +1,4 @@
-#include "core/providers/schema.h"
+#include "core/providers/json_schema.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ static bool misfit(struct look *look, const char *path, const char *format, ...)
 
 // The first problem is the one that is told. Names in the path are the model's.
 static bool misfit(struct look *look, const char *path, const char *format, ...) {
-    char raw[SCHEMA_PROBLEM_SIZE];
+    char raw[JSON_SCHEMA_PROBLEM_SIZE];
     va_list arguments;
     if (look->problem[0]) return false;
     int length = snprintf(raw, sizeof(raw), "%s: ", path[0] ? path : "the answer");
@@ -31,7 +31,7 @@ static bool misfit(struct look *look, const char *path, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(raw + length, sizeof(raw) - (size_t)length, format, arguments);
     va_end(arguments);
-    text_printable(look->problem, SCHEMA_PROBLEM_SIZE, slice_of(raw));
+    text_printable(look->problem, JSON_SCHEMA_PROBLEM_SIZE, slice_of(raw));
     return false;
 }
 
@@ -175,7 +175,7 @@ static size_t count_fits(struct look *look, const json_t *schemas, const json_t 
     const json_t *each;
     size_t count = 0;
     json_array_foreach(schemas, i, each) {
-        char ignored[SCHEMA_PROBLEM_SIZE] = "";
+        char ignored[JSON_SCHEMA_PROBLEM_SIZE] = "";
         struct look inner = { look->root, ignored, look->depth };
         count += fits(&inner, each, value, path);
     }
@@ -233,7 +233,8 @@ static bool fits(struct look *look, const json_t *schema, const json_t *value, c
     return good;
 }
 
-bool schema_fits(const json_t *schema, const json_t *value, char problem[SCHEMA_PROBLEM_SIZE]) {
+bool json_schema_fits(const json_t *schema, const json_t *value,
+                      char problem[JSON_SCHEMA_PROBLEM_SIZE]) {
     problem[0] = '\0';
     struct look look = { schema, problem, 0 };
     return fits(&look, schema, value, "");
@@ -253,7 +254,7 @@ static bool read_format(const json_t *format, const json_t **schema_out) {
     return json_is_object(*schema_out);
 }
 
-bool schema_is_asked_for(const json_t *options, const json_t **schema_out) {
+bool json_schema_is_asked_for(const json_t *options, const json_t **schema_out) {
     const json_t *formats[] = {
         json_object_get(options, "response_format"),                          // chat
         json_object_get(json_object_get(options, "text"), "format"),          // responses
@@ -275,12 +276,14 @@ static json_t *load(struct slice text) {
                       NULL);
 }
 
-bool schema_fits_text(const json_t *schema, struct slice text, char problem[SCHEMA_PROBLEM_SIZE]) {
+bool json_schema_fits_text(const json_t *schema, struct slice text,
+                           char problem[JSON_SCHEMA_PROBLEM_SIZE]) {
     json_t *value = load(text);
-    bool good = value && (schema ? schema_fits(schema, value, problem) : json_is_object(value));
-    if (!value) snprintf(problem, SCHEMA_PROBLEM_SIZE, "the answer is no JSON");
+    bool good =
+        value && (schema ? json_schema_fits(schema, value, problem) : json_is_object(value));
+    if (!value) snprintf(problem, JSON_SCHEMA_PROBLEM_SIZE, "the answer is no JSON");
     if (value && !schema && !good)
-        snprintf(problem, SCHEMA_PROBLEM_SIZE, "the answer is no JSON object");
+        snprintf(problem, JSON_SCHEMA_PROBLEM_SIZE, "the answer is no JSON object");
     json_decref(value);
     return good;
 }

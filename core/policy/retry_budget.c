@@ -1,4 +1,4 @@
-#include "core/policy/budget.h"
+#include "core/policy/retry_budget.h"
 
 #include <math.h>
 
@@ -19,6 +19,11 @@ double retry_budget_tokens(const struct retry_budget *budget, int64_t now_ns) {
     const struct retry_budget_policy *policy = budget->policy;
     double seconds = fmax(time_to_seconds(now_ns - budget->filled_ns), 0);
     return fmin(budget->tokens + policy->per_second * seconds, policy->tokens_max);
+}
+
+double retry_budget_left_ratio(const struct retry_budget *budget, int64_t now_ns) {
+    double max = budget->policy->tokens_max;
+    return max > 0 ? retry_budget_tokens(budget, now_ns) / max : 1;
 }
 
 static void fill(struct retry_budget *budget, int64_t now_ns) {

@@ -1,13 +1,13 @@
 /*
- * budget: how many retries a provider may cost us, whoever makes them. Pure.
+ * retry_budget: how many retries a provider may cost us, whoever makes them. Pure.
  *
  * A bucket of tokens, refilled by successes and by time. While it goes well, successes pay for any
  * ordinary rate of retries; when everything fails only time does, so that a storm of retries cannot
  * feed the overload that it came from. First attempts need no token, and neither does the free
  * retry on a fresh connection.
  */
-#ifndef ASKFS_CORE_POLICY_BUDGET_H
-#define ASKFS_CORE_POLICY_BUDGET_H
+#ifndef ASKFS_CORE_POLICY_RETRY_BUDGET_H
+#define ASKFS_CORE_POLICY_RETRY_BUDGET_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,5 +43,7 @@ bool retry_budget_take(struct retry_budget *budget, double cost, int64_t now_ns)
 void retry_budget_note_success(struct retry_budget *budget, int64_t now_ns);
 
 double retry_budget_tokens(const struct retry_budget *budget, int64_t now_ns);
+/* The same as a share of the full bucket, 0 to 1; 1 where there is no budget. */
+double retry_budget_left_ratio(const struct retry_budget *budget, int64_t now_ns);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * output: what a connection has still to write, in order, as fast as the client reads it.
+ * send_queue: what a connection has still to write, in order, as fast as the client reads it.
  */
-#ifndef ASKFS_MOUNT_SIM_OUTPUT_H
-#define ASKFS_MOUNT_SIM_OUTPUT_H
+#ifndef ASKFS_MOUNT_SIM_SEND_QUEUE_H
+#define ASKFS_MOUNT_SIM_SEND_QUEUE_H
 
 #include <uv.h>
 
@@ -11,16 +11,16 @@
 
 struct server;
 
-struct output_parts {
+struct send_queue_parts {
     uv_tcp_t *tcp;
     void (*drained)(void *owner); /* all that was kept is written */
     void (*broken)(void *owner);  /* the client takes nothing any more */
     void *owner;
 };
 
-struct output {
+struct send_queue {
     struct server *server;
-    struct output_parts parts;
+    struct send_queue_parts parts;
     struct bytes kept; /* written up to `written` */
     size_t written;
     struct bytes waiting; /* behind kept, while libuv borrows that */
@@ -32,14 +32,15 @@ struct output {
     bool is_stopped;
 };
 
-void output_init(struct output *output, struct server *server, const struct output_parts *parts);
-void output_stop(struct output *output);   /* afterwards nobody is called */
-void output_finish(struct output *output); /* only after the handle is closed */
+void send_queue_init(struct send_queue *queue, struct server *server,
+                     const struct send_queue_parts *parts);
+void send_queue_stop(struct send_queue *queue);   /* afterwards nobody is called */
+void send_queue_finish(struct send_queue *queue); /* only after the handle is closed */
 
 /* Calls nobody back. */
-void output_send(struct output *output, struct slice data);
-bool output_is_clogged(const struct output *output);
+void send_queue_add(struct send_queue *queue, struct slice data);
+bool send_queue_is_clogged(const struct send_queue *queue);
 /* Every write is cut into so many bytes, a turn of the loop for each. 0: none is. */
-void output_split(struct output *output, size_t segment_bytes);
+void send_queue_split(struct send_queue *queue, size_t segment_bytes);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "core/base/random.h"
 #include "core/base/time.h"
-#include "core/policy/budget.h"
+#include "core/policy/retry_budget.h"
 
 static struct retry_budget full_at(int64_t now_ns) {
     struct retry_budget budget;
@@ -48,6 +48,7 @@ static void test_five_successes_pay_for_a_retry(void **state) {
         retry_budget_note_success(&budget, 0);
     }
     assert_true(is_near(retry_budget_tokens(&budget, 0), 1));
+    assert_true(is_near(retry_budget_left_ratio(&budget, 0), 0.05));
 }
 
 static void test_time_pays_for_a_retry_every_two_seconds(void **state) {
@@ -63,6 +64,7 @@ static void test_it_never_holds_more_than_its_maximum(void **state) {
     for (int i = 0; i < 1000; i++)
         retry_budget_note_success(&budget, i * TIME_S);
     assert_true(is_near(retry_budget_tokens(&budget, 10000 * TIME_S), 20));
+    assert_true(is_near(retry_budget_left_ratio(&budget, 10000 * TIME_S), 1));
     assert_int_equal(take_all(&budget, 1, 10000 * TIME_S), 20);
 }
 
@@ -81,6 +83,7 @@ static void test_without_a_maximum_every_retry_is_granted(void **state) {
     for (int i = 0; i < 1000; i++)
         assert_true(retry_budget_take(&budget, 2, 0));
     assert_int_equal(budget.denied, 0);
+    assert_true(retry_budget_left_ratio(&budget, 0) == 1);
 }
 
 static void test_the_smallest_bucket_still_holds_one_retry(void **state) {

@@ -4,24 +4,24 @@
 #include "core/engine/state.h"
 
 /* The cancel of one response, on its way. Nobody waits for its reply. */
-struct farewell {
+struct upstream_cancel {
     struct engine *engine;
-    struct farewell *next, *previous;
+    struct upstream_cancel *next, *previous;
     struct transfer *transfer;
     struct endpoint *endpoint; /* with a reference */
     char *url;
 };
 
-static void end(struct farewell *farewell) {
-    struct engine *engine = farewell->engine;
-    if (farewell->previous)
-        farewell->previous->next = farewell->next;
+static void end(struct upstream_cancel *cancel) {
+    struct engine *engine = cancel->engine;
+    if (cancel->previous)
+        cancel->previous->next = cancel->next;
     else
-        engine->farewells = farewell->next;
-    if (farewell->next) farewell->next->previous = farewell->previous;
-    endpoint_release(farewell->endpoint);
-    free(farewell->url);
-    free(farewell);
+        engine->upstream_cancels = cancel->next;
+    if (cancel->next) cancel->next->previous = cancel->previous;
+    endpoint_release(cancel->endpoint);
+    free(cancel->url);
+    free(cancel);
 }
 
 static void on_connected(void *owner) {
@@ -45,61 +45,52 @@ static void on_done(void *owner, const struct transfer_result *result) {
     end(owner);
 }
 
-static char *cancel_url(const struct provider *provider, const struct decoder_facts *facts) {
-    struct bytes url;
-    bytes_init(&url, 4096);
-    if (bytes_append_text(&url, provider->endpoint->base_url) &&
-        provider->config->wire->write_cancel_path(facts, &url))
-        return bytes_take(&url);
-    bytes_finish(&url);
-    return NULL;
-}
-
 static void start(struct provider *provider, char *url) {
     static const struct transfer_events events = {
         .connected = on_connected, .headers = on_headers, .body = on_body, .done = on_done
     };
     struct engine *engine = provider->engine;
-    struct farewell *farewell = calloc(1, sizeof(*farewell));
-    if (!farewell) {
+    struct upstream_cancel *cancel = calloc(1, sizeof(*cancel));
+    if (!cancel) {
         free(url);
         return;
     }
     struct endpoint *endpoint = endpoint_keep(provider->endpoint);
-    *farewell = (struct farewell){
-        .engine = engine, .next = engine->farewells, .endpoint = endpoint, .url = url
+    *cancel = (struct upstream_cancel){
+        .engine = engine, .next = engine->upstream_cancels, .endpoint = endpoint, .url = url
     };
-    if (engine->farewells) engine->farewells->previous = farewell;
-    engine->farewells = farewell;
+    if (engine->upstream_cancels) engine->upstream_cancels->previous = cancel;
+    engine->upstream_cancels = cancel;
     struct transfer_request transfer = { .url = url,
                                          .body = slice_of("{}"),
                                          .headers = endpoint->headers,
                                          .secret_header = endpoint->setup.secret_header,
                                          .ca_file = provider->config->ca_file };
-    farewell->transfer =
-        engine->parts.transport->start(engine->parts.transport, &transfer, &events, farewell);
-    if (!farewell->transfer) end(farewell);
+    cancel->transfer =
+        engine->parts.transport->start(engine->parts.transport, &transfer, &events, cancel);
+    if (!cancel->transfer) end(cancel);
 }
 
-void farewell_send(struct request *request) {
+void upstream_cancel_send(struct request *request) {
     const struct attempt *attempt = attempt_newest(request);
     if (!request->in_background || !request->decoder || !attempt) return;
-    const struct provider *provider = attempt->target;
+    struct provider *provider = attempt->target;
     const struct decoder_facts *facts = decoder_facts(request->decoder);
     request->in_background = false;
     if (!facts->response_id[0]) return;
-    char *url = cancel_url(provider, facts);
-    if (url) start(attempt->target, url);
+    char *url =
+        endpoint_response_url(provider->endpoint, provider->config->wire->write_cancel_path, facts);
+    if (url) start(provider, url);
 }
 
-bool engine_says_farewell(const struct engine *engine) {
-    return engine->farewells != NULL;
+bool engine_is_cancelling(const struct engine *engine) {
+    return engine->upstream_cancels != NULL;
 }
 
-void farewells_end(struct engine *engine) {
-    while (engine->farewells) {
-        struct farewell *farewell = engine->farewells;
-        engine->parts.transport->cancel(engine->parts.transport, farewell->transfer);
-        end(farewell);
+void upstream_cancels_end(struct engine *engine) {
+    while (engine->upstream_cancels) {
+        struct upstream_cancel *cancel = engine->upstream_cancels;
+        engine->parts.transport->cancel(engine->parts.transport, cancel->transfer);
+        end(cancel);
     }
 }

@@ -24,7 +24,7 @@ struct kind {
     /* When that changed. NULL: with the newest request that the file is about. */
     int64_t (*changed_ns)(const struct fs *fs, const struct node *node);
 
-    /* Makes the handle. flags as for open(2), within the entry's mode. 0 or an errno. */
+    /* Makes the handle. flags as for open(2), for what it can do. 0 or an errno. */
     int (*open)(struct fs *fs, const struct node *node, int flags, struct handle **handle_out);
 
     /* Answers the kernel's request, now or later, exactly once. flags: those of open, as they are

@@ -4,8 +4,8 @@
 
 #include "fs/kinds/kinds.h"
 
-// 0600 and less for what starts or tells requests, 0444 for health. None opens for more than its
-// mode says, not even for root, whom modes do not stop.
+// 0600 for what starts or tells requests, 0444 for health: to whom a file belongs. What can be done
+// with it its kind says.
 #define DIRECTORY(permissions) (S_IFDIR | (permissions))
 #define LINK (S_IFLNK | 0777)
 #define REGULAR(permissions) (S_IFREG | (permissions))
@@ -28,13 +28,13 @@ static const struct entry entries[] = {
 
 #define IN .in = DIRECTORY_PROVIDER
     { IN, "prompt", REGULAR(0600), .kind = &kind_prompt, .text = &text_last_prompt },
-    { IN, "response", REGULAR(0400), .kind = &kind_response, .is_of_newest = true,
+    { IN, "response", REGULAR(0600), .kind = &kind_response, .is_of_newest = true,
       .has_recovery = true },
-    { IN, "reasoning", REGULAR(0400), .kind = &kind_reasoning, .is_of_newest = true },
-    { IN, "wait", REGULAR(0400), .kind = &kind_wait, .is_of_newest = true },
-    { IN, "request.json", REGULAR(0400), .kind = &kind_text, .text = &text_body,
+    { IN, "reasoning", REGULAR(0600), .kind = &kind_reasoning, .is_of_newest = true },
+    { IN, "wait", REGULAR(0600), .kind = &kind_wait, .is_of_newest = true },
+    { IN, "request.json", REGULAR(0600), .kind = &kind_text, .text = &text_body,
       .is_of_newest = true },
-    { IN, "response.json", REGULAR(0400), .kind = &kind_text, .text = &text_message,
+    { IN, "response.json", REGULAR(0600), .kind = &kind_text, .text = &text_message,
       .is_of_newest = true },
     { IN, "status", REGULAR(0444), .kind = &kind_text, .text = &text_provider_status },
     { IN, "breaker", REGULAR(0600), .kind = &kind_breaker, .text = &text_breaker },
@@ -57,16 +57,16 @@ static const struct entry entries[] = {
 #undef IN
 
 #define IN .in = DIRECTORY_REQUEST
-    { IN, "prompt", REGULAR(0400), .kind = &kind_text, .text = &text_sent_prompt },
-    { IN, "response", REGULAR(0400), .kind = &kind_response, .has_recovery = true },
-    { IN, "reasoning", REGULAR(0400), .kind = &kind_reasoning },
-    { IN, "status", REGULAR(0400), .kind = &kind_text, .text = &text_request_status },
-    { IN, "error", REGULAR(0400), .kind = &kind_text, .text = &text_request_error },
-    { IN, "attempts", REGULAR(0400), .kind = &kind_text, .text = &text_attempts },
-    { IN, "wait", REGULAR(0400), .kind = &kind_wait },
-    { IN, "cancel", REGULAR(0200), .kind = &kind_cancel },
-    { IN, "request.json", REGULAR(0400), .kind = &kind_text, .text = &text_body },
-    { IN, "response.json", REGULAR(0400), .kind = &kind_text, .text = &text_message },
+    { IN, "prompt", REGULAR(0600), .kind = &kind_text, .text = &text_sent_prompt },
+    { IN, "response", REGULAR(0600), .kind = &kind_response, .has_recovery = true },
+    { IN, "reasoning", REGULAR(0600), .kind = &kind_reasoning },
+    { IN, "status", REGULAR(0600), .kind = &kind_text, .text = &text_request_status },
+    { IN, "error", REGULAR(0600), .kind = &kind_text, .text = &text_request_error },
+    { IN, "attempts", REGULAR(0600), .kind = &kind_text, .text = &text_attempts },
+    { IN, "wait", REGULAR(0600), .kind = &kind_wait },
+    { IN, "cancel", REGULAR(0600), .kind = &kind_cancel },
+    { IN, "request.json", REGULAR(0600), .kind = &kind_text, .text = &text_body },
+    { IN, "response.json", REGULAR(0600), .kind = &kind_text, .text = &text_message },
 #undef IN
 };
 

@@ -92,7 +92,7 @@ static bool changes_owner(struct fs *fs, const struct stat *wanted, int which) {
 static int set_attributes(struct fs *fs, const struct node *node, const struct stat *wanted,
                           int which, struct handle *handle) {
     const struct entry *entry = node->entry;
-    if (!entry_is_file(entry) || !(entry->mode & S_IWUSR)) return ERROR_NOT_ALLOWED;
+    if (!entry_is_file(entry) || !entry->kind->write) return ERROR_NOT_ALLOWED;
     if (changes_owner(fs, wanted, which)) return ERROR_NOT_OWNER;
     if (!(which & FUSE_SET_ATTR_SIZE) || !entry->kind->resize) return 0;
     return entry->kind->resize(fs, node, handle, (size_t)wanted->st_size);
@@ -147,18 +147,19 @@ static void statfs_of(fuse_req_t request, fuse_ino_t inode) {
 
 // ---- open files ----
 
-// The kernel asks the same of modes, but not for root.
-static bool mode_allows(const struct entry *entry, int flags) {
+// Modes say to whom a file belongs, and the kernel asks them; what can be done with it is the same
+// for its owner and for root.
+static bool kind_allows(const struct kind *kind, int flags) {
     int access = flags & O_ACCMODE;
-    if (access != O_WRONLY && !(entry->mode & S_IRUSR)) return false;
-    return access == O_RDONLY || (entry->mode & S_IWUSR);
+    if (access != O_WRONLY && !kind->read) return false;
+    return access == O_RDONLY || kind->write;
 }
 
 static void open_file(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info) {
     struct node node;
     struct handle *handle = NULL;
     if (!find(request, inode, &node)) return;
-    if (!mode_allows(node.entry, info->flags)) {
+    if (!kind_allows(node.entry->kind, info->flags)) {
         reply_error(request, ERROR_NOT_ALLOWED);
         return;
     }

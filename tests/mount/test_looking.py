@@ -106,10 +106,12 @@ def test_health_is_for_everybody_and_the_rest_is_private(sim):
     sim.ask("hi")
     for name in ("status", "error", "models"):
         assert os.stat(sim / name).st_mode & 0o777 == 0o444
-    for name in ("prompt", "model", "system", "options.json"):
+    for name in ("prompt", "model", "system", "options.json", "response", "reasoning", "wait",
+                 "request.json", "response.json"):
         assert os.stat(sim / name).st_mode & 0o777 == 0o600
-    for name in ("response", "reasoning", "request.json", "response.json"):
-        assert os.stat(sim / name).st_mode & 0o077 == 0
+    latest = sim / "requests" / os.readlink(sim / "requests" / "latest")
+    for name in os.listdir(latest):
+        assert os.stat(latest / name).st_mode & 0o777 == 0o600
     assert os.stat(sim / "requests").st_mode & 0o077 == 0
 
 

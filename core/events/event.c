@@ -104,6 +104,13 @@ static void write_inside(struct event *event, struct slice text) {
 
 // ---- pairs ----
 
+// Where there is room for it.
+static void put(struct event *event, const char *text) {
+    size_t length = strlen(text);
+    memcpy(event->line + event->length, text, length);
+    event->length += length;
+}
+
 static void write(struct event *event, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -132,8 +139,11 @@ void event_begin_as(struct event *event, struct events *events, int64_t wall_ns,
     event->length = 0;
     event->is_cut = false;
     time_text(wall_ns, at);
-    write(event, "{\"at\":\"%s\",\"%s\":\"%s\"", at, key, name);
-    assert(!event->is_cut);
+    assert(sizeof(at) + strlen(key) + strlen(name) + sizeof("{\"at\":\"\",\"\":\"\"") <
+           room(event));
+    const char *const pieces[] = { "{\"at\":\"", at, "\",\"", key, "\":\"", name, "\"" };
+    for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++)
+        put(event, pieces[i]);
 }
 
 void event_begin(struct event *event, struct events *events, int64_t wall_ns, const char *name) {
@@ -146,9 +156,11 @@ void event_slice(struct event *event, const char *key, struct slice value) {
         event->is_cut = true;
         return;
     }
-    write(event, ",\"%s\":\"", key);
+    put(event, ",\"");
+    put(event, key);
+    put(event, "\":\"");
     write_inside(event, value);
-    event->line[event->length++] = '"';
+    put(event, "\"");
 }
 
 void event_text(struct event *event, const char *key, const char *value) {

@@ -53,6 +53,7 @@ struct handle *handle_create(struct fs *fs, const struct node *node, size_t size
     handle->fs = fs;
     handle->node = *node;
     if (node->request) request_keep(node->request);
+    handle->serial = node_serial(node);
     bytes_init(&handle->text, SIZE_MAX / 2);
     handle->next = open->handles;
     if (open->handles) open->handles->previous = handle;

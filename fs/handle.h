@@ -14,7 +14,8 @@ struct handle {
     struct fs *fs;
     struct node node;               /* with a reference to its request */
     struct handle *next, *previous; /* of the same inode */
-    struct bytes text;              /* what it reads, for a file that is read from a snapshot */
+    uint64_t serial;   /* of the request that it was about when it was opened; 0: none */
+    struct bytes text; /* what it reads, for a file that is read from a snapshot */
 };
 
 /* Handles of one inode. */

@@ -103,6 +103,11 @@ struct request *node_request(const struct node *node) {
     return node->provider ? provider_newest_request(node->provider) : NULL;
 }
 
+uint64_t node_serial(const struct node *node) {
+    const struct request *request = node_request(node);
+    return request ? request_serial(request) : 0;
+}
+
 // ---- walks ----
 
 // A cookie is 1 for ".", 2 for "..", 2 + n for entry n, and above that a provider's index or a

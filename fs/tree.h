@@ -44,5 +44,6 @@ bool tree_next(struct fs *fs, const struct node *directory, uint64_t *cookie, st
 /* The request that a file of a provider's directory, or of requests/<id>, is about. NULL: none yet.
  * Borrowed. */
 struct request *node_request(const struct node *node);
+uint64_t node_serial(const struct node *node); /* of that request; 0: none */
 
 #endif

@@ -60,8 +60,14 @@ static int open_text(struct fs *fs, const struct node *node, int flags,
     return 0;
 }
 
+// Of the same request it says the same, or what it said a moment ago.
+static bool is_newest(const struct handle *handle) {
+    return handle->serial == node_serial(&handle->node);
+}
+
 const struct kind kind_text = {
     .size = text_size,
+    .is_newest = is_newest,
     .open = open_text,
     .read = handle_read_text,
     .close = handle_destroy,

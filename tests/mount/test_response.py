@@ -138,6 +138,38 @@ def test_an_answer_that_is_open_stays_whole_when_the_next_begins(fake, server, g
     assert os.stat(fake / name).st_size == len(fake.read_bytes(name))
 
 
+NEWEST = ("response", "reasoning", "wait", "request.json", "response.json")
+
+
+def numbers(fake):
+    return [os.stat(fake / name).st_ino for name in NEWEST]
+
+
+def test_the_number_of_an_answer_changes_only_for_who_comes_later(fake, server):
+    """tail -F goes over to another number, and must not when nothing new was asked."""
+    server.answer("one")
+    fake.ask("one")
+    fake.wait()
+    first = numbers(fake)
+    held = [open(fake / name, "rb") for name in NEWEST]
+    assert numbers(fake) == first
+    assert numbers(fake) == first
+    server.answer("two")
+    fake.ask("two")
+    fake.wait()
+    later = numbers(fake)
+    assert all(one != other for one, other in zip(first, later))
+    assert [os.fstat(file.fileno()).st_ino for file in held] == first
+    for file in held:
+        file.close()
+    assert numbers(fake) == numbers(fake)
+    settled = numbers(fake)
+    server.answer("three")
+    fake.ask("three")
+    fake.wait()
+    assert numbers(fake) == settled
+
+
 def test_a_response_that_was_opened_before_its_prompt_was_sent_has_a_size_once_finished(fake, server):
     server.answer("Hello")
     with open(fake / "prompt", "wb", buffering=0) as prompt:

@@ -126,13 +126,24 @@ void follower_follow(struct follower *follower, struct request *request) {
     request_watch(request, &follower->watcher);
 }
 
+static void join_writer(struct follower *follower, struct writer *writer) {
+    follower->writer = writer;
+    follower->next = writer->followers;
+    if (writer->followers) writer->followers->previous = follower;
+    writer->followers = follower;
+}
+
+bool follower_join(struct follower *follower, const struct follower *other) {
+    if (other->writer)
+        join_writer(follower, other->writer);
+    else if (other->request)
+        follower_follow(follower, other->request);
+    return other->writer || other->request;
+}
+
 bool follower_bind(struct follower *follower, struct place *place, const struct node *node) {
     if (!node->request && place->newest) {
-        struct writer *writer = place->newest;
-        follower->writer = writer;
-        follower->next = writer->followers;
-        if (writer->followers) writer->followers->previous = follower;
-        writer->followers = follower;
+        join_writer(follower, place->newest);
         return true;
     }
     struct request *request = node_request(node);

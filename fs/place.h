@@ -57,6 +57,8 @@ void follower_init(struct follower *follower, void (*changed)(void *owner), void
 /* Follows what an open of node binds to. False: nothing was ever asked here, or the newest prompt
  * was refused: place_problem. */
 bool follower_bind(struct follower *follower, struct place *place, const struct node *node);
+/* Follows what the other does. False: it follows nothing. */
+bool follower_join(struct follower *follower, const struct follower *other);
 void follower_follow(struct follower *follower, struct request *request);
 void follower_finish(struct follower *follower);
 /* It follows what an open of node would bind to now. */

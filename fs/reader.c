@@ -105,9 +105,14 @@ int reader_open(struct fs *fs, const struct node *node, const struct reader_sour
                 struct handle **handle_out) {
     struct place *place = place_of(fs, node);
     if (!place) return ERROR_NO_MEMORY;
+    // A prompt may have come since the name was looked up: this is still the inode of what they
+    // read.
+    const struct handle *open = handles_find(fs, tree_inode(node));
     struct reader *reader = reader_create(fs, node, source, sizeof(*reader));
     if (!reader) return ERROR_NO_MEMORY;
-    if (!follower_bind(&reader->follower, place, node)) {
+    bool joined =
+        open && follower_join(&reader->follower, &((const struct reader *)open)->follower);
+    if (!joined && !follower_bind(&reader->follower, place, node)) {
         reader_close(&reader->handle);
         return place_problem(fs, node);
     }

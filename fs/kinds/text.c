@@ -41,17 +41,30 @@ size_t text_size(struct fs *fs, const struct node *node) {
     return remembered_size(fs, node);
 }
 
+// The file is open, and for another request than the newest: what is read of it stays the same.
+static const struct handle *open_for_another(const struct fs *fs, const struct node *node) {
+    const struct handle *open = handles_find(fs, tree_inode(node));
+    bool is_other = node->entry->is_of_newest && open && open->serial != node_serial(node);
+    return is_other ? open : NULL;
+}
+
 int text_render(struct handle *handle) {
     const struct node *node = &handle->node;
     if (node->entry->text->needs_request && !node_request(node)) return ERROR_NO_REQUEST;
     return render(handle->fs, node, &handle->text) ? 0 : ERROR_NO_MEMORY;
 }
 
+static int copy_text(struct handle *handle, const struct handle *other) {
+    return bytes_append_slice(&handle->text, bytes_slice(&other->text)) ? 0 : ERROR_NO_MEMORY;
+}
+
 static int open_text(struct fs *fs, const struct node *node, int flags,
                      struct handle **handle_out) {
+    const struct handle *other = open_for_another(fs, node);
     struct handle *handle = handle_create(fs, node, sizeof(*handle));
     if (!handle) return ERROR_NO_MEMORY;
-    int error = text_render(handle);
+    if (other) handle->serial = other->serial;
+    int error = other ? copy_text(handle, other) : text_render(handle);
     if (error) {
         handle_destroy(handle);
         return error;

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pathlib
 import select
 import tempfile
 import time
@@ -168,6 +169,26 @@ def test_the_number_of_an_answer_changes_only_for_who_comes_later(fake, server):
     fake.ask("three")
     fake.wait()
     assert numbers(fake) == settled
+
+
+def test_a_file_that_was_looked_up_before_a_prompt_is_still_that_of_its_readers(fake, server):
+    server.answer("one")
+    fake.ask("one")
+    fake.wait()
+    held = [open(fake / name, "rb") for name in NEWEST]
+    looked_up = [os.open(fake / name, os.O_PATH) for name in NEWEST]
+    old = [file.read() for file in held]
+    server.answer("twice as long")
+    fake.ask("two")
+    fake.wait()
+    for name, descriptor, text in zip(NEWEST, looked_up, old):
+        again = f"/proc/self/fd/{descriptor}"
+        assert pathlib.Path(again).read_bytes() == text, name
+        assert os.stat(again).st_size == len(text), name
+        os.close(descriptor)
+    assert fake.read_bytes("response") == b"twice as long"
+    for file in held:
+        file.close()
 
 
 def test_a_response_that_was_opened_before_its_prompt_was_sent_has_a_size_once_finished(fake, server):

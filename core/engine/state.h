@@ -29,13 +29,12 @@ struct engine {
     size_t provider_count;
     size_t in_flight; /* transfers of prompts, of all providers */
     uint64_t serial_newest;
-    struct request *news;     /* changed since the last flush, newest first */
-    struct store_pool stores; /* the memory of all answers */
-    struct gain gain;         /* scratch for every decoder */
-    struct bytes joined;      /* scratch for text that came through a seam */
-    struct upstream_cancel
-        *upstream_cancels; /* cancels under way at providers, core/engine/upstream_cancel.c */
-    struct events *events; /* NULL: no memory for them */
+    struct request *news;                     /* changed since the last flush, newest first */
+    struct store_pool stores;                 /* the memory of all answers */
+    struct gain gain;                         /* scratch for every decoder */
+    struct bytes joined;                      /* scratch for text that came through a seam */
+    struct upstream_cancel *upstream_cancels; /* under way at providers: upstream_cancel.c */
+    struct events *events;                    /* NULL: no memory for them */
     struct events *alerts;
     int64_t started_wall_ns;
 };
